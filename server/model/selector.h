@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Selectors: {"all":[…]}, {"any":[…]}, {"not":…} or {"fact":NAME, OP: VALUE} with one of eq ne in prefix glob lt le gt
+ * ge exists. Compiled once, evaluated without allocation. Depth 8, 128 nodes at most.
+ *
+ * Strings compare ASCII-case-insensitively; a number equals its decimal text; lt le gt ge compare dotted decimal
+ * numbers part by part (10.0.9 < 10.0.22631; a missing part counts as 0) and are false for anything else. A missing
+ * fact makes every operator false but exists:false and ne. An empty "all" is true, an empty "any" false. glob: * and ?
+ * over the whole value.
+ *
+ * Thread: immutable after parsing. Ownership: a selector owns everything it refers to.
+ */
+#ifndef SAL_MODEL_SELECTOR_H
+#define SAL_MODEL_SELECTOR_H
+
+#include "base/buf.h"
+#include "model/facts.h"
+
+enum { SAL_SELECTOR_MAX_DEPTH = 8, SAL_SELECTOR_MAX_NODES = 128, SAL_SELECTOR_MAX_VALUES = 256 };
+
+struct sal_selector;
+
+/* Errors: SAL_E_INVALID with the pointer of the part at fault, SAL_E_NOMEM. */
+enum sal_status sal_selector_parse(const struct sal_json_at *at, struct sal_selector **ret, struct sal_err *reterr);
+void sal_selector_free(struct sal_selector *selector); /* NULL is allowed */
+SAL_DEFINE_CLEANUP(sal_selector, sal_selector_free)
+
+/* facts may be NULL (none). */
+bool sal_selector_match(const struct sal_selector *selector, const struct sal_facts *facts);
+
+/* Appends the selector in words ("os is windows and failing_module matches csagent*") for a person. */
+void sal_selector_describe(const struct sal_selector *selector, struct sal_buf *out);
+
+/* `*` any run, `?` any one byte; ASCII-case-insensitive when fold. Linear time (no exponential back-tracking). */
+bool sal_glob_match(const char *pattern, const char *text, bool fold);
+
+#endif
