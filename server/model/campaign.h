@@ -25,6 +25,10 @@ enum {
         SAL_REQUIRE_MAX_SHA256 = 64,
         SAL_CAMPAIGN_LIFE_MAX_DAYS = 30,
         SAL_WRITE_FILE_MAX_BYTES = 16 * 1024,
+        SAL_PATH_MAX_BYTES = 1024,
+        SAL_DELETE_MAX_MATCHES = 1024,
+        SAL_DELETE_DEFAULT_MATCHES = 64,
+        SAL_SCRIPT_MAX_SECONDS = 3600,
         SAL_TARGET_PATH_BYTES = 128,
 };
 
@@ -59,7 +63,7 @@ struct sal_action {
         enum sal_action_kind kind;
         const char *path;    /* as written, or NULL for kinds without one */
         const char *to;      /* rename_file */
-        int64_t max_matches; /* delete_file; default 1 when the path has no wildcard, else 64; 1..1024 */
+        int64_t max_matches; /* delete_file; 1..1024, default 64 */
         struct sal_require require;
         struct sal_artifact_ref artifact; /* restore_file, run_script */
         int64_t mode;                     /* -1: keep or 0644; else 0..07777 from a string such as "0644" */

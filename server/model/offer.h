@@ -63,7 +63,8 @@ enum sal_weight {
 };
 
 /* The state after `event`, with its cause; false when the event changes nothing in this state (a late or repeated
- * report), *ret_state and *ret_cause are then left alone. A recall's cause is given by the caller. */
+ * report), *ret_state and *ret_cause are then left alone. A recall's cause is the caller's: *ret_cause is left alone.
+ */
 bool sal_offer_next(enum sal_offer_state state, enum sal_offer_event event, enum sal_offer_state *ret_state,
                     enum sal_cause *ret_cause);
 /* True for offered and applied. */

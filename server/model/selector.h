@@ -6,7 +6,8 @@
  * Strings compare ASCII-case-insensitively; a number equals its decimal text; lt le gt ge compare dotted decimal
  * numbers part by part (10.0.9 < 10.0.22631; a missing part counts as 0) and are false for anything else. A missing
  * fact makes every operator false but exists:false and ne. An empty "all" is true, an empty "any" false. glob: * and ?
- * over the whole value.
+ * over the whole value. Dotted decimal: 1..16 parts of 1..18 digits. Every value compares by its text, so a boolean
+ * fact equals true as well as "true". in: 1..256 values; strings up to 256 bytes.
  *
  * Thread: immutable after parsing. Ownership: a selector owns everything it refers to.
  */
@@ -31,7 +32,8 @@ bool sal_selector_match(const struct sal_selector *selector, const struct sal_fa
 /* Appends the selector in words ("os is windows and failing_module matches csagent*") for a person. */
 void sal_selector_describe(const struct sal_selector *selector, struct sal_buf *out);
 
-/* `*` any run, `?` any one byte; ASCII-case-insensitive when fold. Linear time (no exponential back-tracking). */
+/* `*` any run, `?` any one byte, nothing else is special; ASCII-case-insensitive when fold. Never goes back further
+ * than the last `*`: linear for one star, and never more than length times length steps. */
 bool sal_glob_match(const char *pattern, const char *text, bool fold);
 
 #endif

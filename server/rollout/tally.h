@@ -47,15 +47,21 @@ size_t sal_cohorts_of(const struct sal_plan *plan, const struct sal_facts *facts
 bool sal_tally_held(const struct sal_tally *tally, size_t count, char cohorts[][SAL_COHORT_NAME_BYTES]);
 
 /* Registers a counted offer in the current stage and numbers it; a cohort value seen for the first time takes the next
- * j (from the 1,001st value on it is no cohort). Errors: SAL_E_NOMEM (nothing has changed then). */
+ * j (from the 1,001st value on it is no cohort). Errors, nothing has changed then: SAL_E_NOMEM, SAL_E_REFUSED for a
+ * machine of a held cohort, SAL_E_TOO_MANY after 2^40 offers. */
 enum sal_status sal_tally_offer(struct sal_tally *tally, size_t count, char cohorts[][SAL_COHORT_NAME_BYTES],
                                 struct sal_slot *ret);
 
-/* A counted offer's weight changes (all sums follow; offers of held cohorts must not be given here). Returns true when
- * the change raises F or Z or lowers S, so that the halt rule has to be asked. */
+/* A counted offer's weight changes (all sums follow; an offer that has left the sums, see sal_tally_counts, changes
+ * nothing). Returns true when the change raises F or Z or lowers S, so that the halt rule has to be asked. */
 bool sal_tally_change(struct sal_tally *tally, const struct sal_slot *slot, enum sal_weight from, enum sal_weight to);
 
-/* Takes an offer of a held cohort out of every sum. */
+/* False when the offer has a cohort value that is, or before its release was, held: such an offer is in no sum. */
+bool sal_tally_counts(const struct sal_tally *tally, const struct sal_slot *slot);
+
+/* Takes an offer of a held cohort out of every sum but those of held cohorts, which stay as they were when they were
+ * held. To be called once for each offer that has just left: one whose slot holds the new j and no j that was held
+ * earlier. */
 void sal_tally_exclude(struct sal_tally *tally, const struct sal_slot *slot, enum sal_weight weight);
 
 enum sal_verdict {
@@ -90,15 +96,15 @@ int sal_tally_stage(const struct sal_tally *tally);
 void sal_tally_next_stage(struct sal_tally *tally);
 
 /* Cap of offers in flight: min(max, initial + sum growth_i * G_i); initial counts as at most a tenth of known_matching
- * machines, at least 1. */
+ * machines (whole machines: 25 give 2), at least 1. */
 double sal_tally_cap(const struct sal_tally *tally, int64_t known_matching);
 /* X = max(0, F + Z - (acceptable_failure + acceptable_silence) * S). */
 double sal_tally_excess(const struct sal_tally *tally);
 /* True when an offer may be made: unsettled + X < cap, or nothing is unsettled. */
 bool sal_tally_room(const struct sal_tally *tally, int64_t known_matching, int64_t unsettled);
 
-/* Releases a held cohort by name: it takes the next free j and its sums start from zero. Errors: SAL_E_NOT_FOUND,
- * SAL_E_INVALID when no j is left. */
+/* Releases a held cohort by name: it takes the next free j and its sums start from zero; its earlier offers stay
+ * out. Errors: SAL_E_NOT_FOUND (no such cohort is held), SAL_E_INVALID when no j is left, SAL_E_NOMEM. */
 enum sal_status sal_tally_release(struct sal_tally *tally, const char *cohort_name);
 
 /* Totals S, F, Z, and ln E with its bound, for people. */
@@ -122,10 +128,12 @@ struct sal_tally_row {
 };
 
 /* Gives every row that changed since the last call and forgets that they changed. each returns a status; the first
- * failure ends the walk and is returned (the rows then still count as changed). */
+ * failure ends the walk and is returned (the rows then still count as changed). When the caller's transaction fails
+ * after that, the tally is to be dropped and loaded again. */
 enum sal_status sal_tally_save(struct sal_tally *tally,
                                enum sal_status (*each)(void *arg, const struct sal_tally_row *row), void *arg);
-/* Puts a saved row back into a new tally. Errors: SAL_E_CORRUPT, SAL_E_NOMEM. */
+/* Puts a saved row back into a new tally. Rows come in the order of (kind, a, b), so that each can be held against the
+ * totals. Errors: SAL_E_CORRUPT, SAL_E_NOMEM. */
 enum sal_status sal_tally_load(struct sal_tally *tally, const struct sal_tally_row *row);
 
 #endif
