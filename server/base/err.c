@@ -35,6 +35,7 @@ static const struct sal_status_info table[] = {
         {SAL_E_CONFIG, "bad_configuration", 500, SAL_EXIT_CONFIG, "bad-configuration", "Bad configuration"},
         {SAL_E_USAGE, "usage", 400, SAL_EXIT_USAGE, "usage", "Wrong usage"},
         {SAL_E_REFUSED, "refused", 409, SAL_EXIT_DENIED, "refused", "Refused by a safety rule"},
+        {SAL_E_HEADERS, "headers_too_large", 431, SAL_EXIT_FAILED, "headers-too-large", "Request headers too large"},
 };
 
 const struct sal_status_info *sal_status_info(enum sal_status status) {

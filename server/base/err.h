@@ -39,6 +39,7 @@ enum sal_status {
         SAL_E_CONFIG = -23,
         SAL_E_USAGE = -24,
         SAL_E_REFUSED = -25, /* a safety rule forbids to go on; nothing was touched */
+        SAL_E_HEADERS = -26, /* RFC 6585 section 5: request line and headers are too large together */
 };
 
 /* Exit codes of the programs. */

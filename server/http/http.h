@@ -62,7 +62,8 @@ void sal_http_reply(struct sal_http_request *request, const struct sal_http_repl
 /* ---- requests ---- */
 
 /* Method in capitals and path as they came (checked: see sal_http_plane_config); the route's {names}; a query value,
- * percent-decoded, or NULL; a header, or NULL (a header that came twice: the server answered 400 before). */
+ * percent-decoded ("+" is a space, as forms and their libraries write it), or NULL; a header, or NULL (one that came
+ * twice and is no list: the server answered 400 before). */
 const char *sal_http_method(const struct sal_http_request *request);
 const char *sal_http_path(const struct sal_http_request *request);
 const char *sal_http_param(const struct sal_http_request *request, const char *name);
@@ -103,17 +104,20 @@ void *sal_http_request_scratch(struct sal_http_request *request, size_t size, vo
 /* ---- held requests: owning worker ---- */
 
 /* Keeps a complete, unanswered request without cost until somebody replies: its connection is suspended, the client's
- * departure is noticed (the request ends, on_gone is called, then nobody may touch it any more), and on_due is called
- * once after `wait_ms`. A held request is not counted as live work. Errors: SAL_E_OVERLOADED when the plane holds its
- * maximum. */
+ * departure is noticed (on_gone is called, then nobody may touch the request any more), and on_due is called once after
+ * `wait_ms`. Called in the handler, or later on the owning worker for a request that was deferred (the ledger said
+ * "wait") or is held already (the new callbacks and time replace the old ones). on_gone is also called for what is
+ * still held when the server stops. Errors: SAL_E_OVERLOADED when the plane holds its maximum; the request is then as
+ * it was. */
 enum sal_status sal_http_hold(struct sal_http_request *request, int64_t wait_ms,
                               void (*on_due)(struct sal_http_request *request, void *arg),
                               void (*on_gone)(struct sal_http_request *request, void *arg), void *arg);
 
 /* ---- deferral ---- */
 
-/* A handler that will reply later, from another thread, calls this before it returns. The connection is suspended until
- * then. When the client goes meanwhile the request stays valid until sal_http_reply. */
+/* A handler that will reply later, from another thread, calls this before it hands the request over. The connection is
+ * suspended until then. When the client goes meanwhile, or the server stops, the request stays valid until
+ * sal_http_reply or sal_http_server_free. A held request may be deferred too: its hold ends without a callback. */
 void sal_http_defer(struct sal_http_request *request);
 
 /* ---- routes ---- */
@@ -152,10 +156,15 @@ struct sal_http_plane_config {
         bool all_workers;          /* true: every worker listens (SO_REUSEPORT); false: the first worker only */
         unsigned connections_max;  /* per plane, default 16000 (machine), 256 otherwise */
         unsigned held_max;         /* per plane, default 15000 */
-        unsigned unauthenticated_per_address_max; /* connections without any completed request that was authenticated */
-        unsigned idle_timeout_seconds;            /* default 60 */
-        unsigned header_max_bytes;                /* request line and headers, default 8192: 431 */
-        uint64_t body_max_bytes;                  /* default 65536: 413 */
+        /* Connections of one address (IPv6: one /64) that sal_http_mark_authenticated has not marked; one more is
+         * closed at accept. Default: half of connections_max, so that a branch office may boot at once. */
+        unsigned unauthenticated_per_address_max;
+        /* Default 60, at most 3600. A first request must be complete in headers within 20 s (or this, if less), a later
+         * one within twice this time of the reply before, a buffered body within this time of its headers; a streamed
+         * body must keep up 4 KiB/s on average after this time. */
+        unsigned idle_timeout_seconds;
+        unsigned header_max_bytes; /* request line and headers, default 8192, 1024..65536: 431 */
+        uint64_t body_max_bytes;   /* default 65536: 413 */
         const struct sal_http_route *routes;
         size_t route_count;
         void *data;
