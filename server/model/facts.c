@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_BYTES = 40 };
-
 bool sal_fact_name_valid(const char *name) {
         size_t len = strnlen(name, SAL_FACT_NAME_BYTES);
         if (len == 0 || len >= SAL_FACT_NAME_BYTES)
@@ -17,21 +15,19 @@ bool sal_fact_name_valid(const char *name) {
         return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.") == len;
 }
 
-/* The shortest decimal text that reads back the same; a whole number has no fraction and no exponent, so that 5.0 and 5
- * are the same fact. */
-static void number_text(const json_t *value, char ret[static NUMBER_BYTES]) {
-        if (json_is_integer(value)) {
-                snprintf(ret, NUMBER_BYTES, "%lld", (long long)json_integer_value(value));
+void sal_fact_number_text(const json_t *number, char ret[static SAL_FACT_NUMBER_BYTES]) {
+        if (json_is_integer(number)) {
+                snprintf(ret, SAL_FACT_NUMBER_BYTES, "%lld", (long long)json_integer_value(number));
                 return;
         }
-        double number = json_real_value(value);
-        if (number > -9007199254740992.0 && number < 9007199254740992.0 && number == (double)(int64_t)number) {
-                snprintf(ret, NUMBER_BYTES, "%lld", (long long)(int64_t)number);
+        double real = json_real_value(number);
+        if (real > -9007199254740992.0 && real < 9007199254740992.0 && real == (double)(int64_t)real) {
+                snprintf(ret, SAL_FACT_NUMBER_BYTES, "%lld", (long long)(int64_t)real);
                 return;
         }
         for (int digits = 15; digits <= 17; digits++) {
-                snprintf(ret, NUMBER_BYTES, "%.*g", digits, number);
-                if (strtod(ret, NULL) == number)
+                snprintf(ret, SAL_FACT_NUMBER_BYTES, "%.*g", digits, real);
+                if (strtod(ret, NULL) == real)
                         return;
         }
 }
@@ -51,7 +47,7 @@ static enum sal_status check_fact(const struct sal_json_at *at, const char *name
                                              SAL_FACT_VALUE_MAX_BYTES, len);
                 *ret_bytes = len + 1;
         } else if (json_is_number(value)) {
-                *ret_bytes = NUMBER_BYTES;
+                *ret_bytes = SAL_FACT_NUMBER_BYTES;
         } else if (json_is_boolean(value)) {
                 *ret_bytes = sizeof "false";
         } else {
@@ -72,10 +68,10 @@ static size_t fill_fact(struct sal_fact *fact, const char *name, const json_t *v
                 fact->kind = SAL_FACT_BOOL;
                 snprintf(room, sizeof "false", "%s", json_is_true(value) ? "true" : "false");
         } else {
-                char text[NUMBER_BYTES];
+                char text[SAL_FACT_NUMBER_BYTES];
                 fact->kind = SAL_FACT_NUMBER;
-                number_text(value, text);
-                snprintf(room, NUMBER_BYTES, "%s", text);
+                sal_fact_number_text(value, text);
+                snprintf(room, SAL_FACT_NUMBER_BYTES, "%s", text);
         }
         return strlen(room) + 1;
 }

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { SAL_FACTS_MAX = 64, SAL_FACT_NAME_BYTES = 33, SAL_FACT_VALUE_MAX_BYTES = 256 };
+enum { SAL_FACTS_MAX = 64, SAL_FACT_NAME_BYTES = 33, SAL_FACT_VALUE_MAX_BYTES = 256, SAL_FACT_NUMBER_BYTES = 40 };
 
 enum sal_fact_kind { SAL_FACT_STRING, SAL_FACT_NUMBER, SAL_FACT_BOOL };
 
@@ -42,5 +42,9 @@ char *sal_facts_dump(const struct sal_facts *facts);
 json_t *sal_facts_json(const struct sal_facts *facts);
 /* True when name is a valid fact name. */
 bool sal_fact_name_valid(const char *name);
+
+/* The shortest decimal text of a JSON number that reads back the same; a whole number has no fraction and no exponent,
+ * so that 5.0 and 5 are the same fact. */
+void sal_fact_number_text(const json_t *number, char ret[static SAL_FACT_NUMBER_BYTES]);
 
 #endif
