@@ -34,7 +34,7 @@ enum {
 struct sal_policy;
 
 struct sal_policy_author {
-        const char *name;                 /* 1..64 of [A-Za-z0-9._@-] */
+        const char *name;                 /* 1..64 bytes, no control byte */
         const struct sal_public_key *key; /* its id was recomputed and equals the written keyid */
 };
 

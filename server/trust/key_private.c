@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+#include "trust/crypto.h"
+#include "trust/file.h"
+#include "trust/key.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+struct sal_private_key {
+        EVP_PKEY *pkey;
+        struct sal_public_key *public_key;
+};
+
+/* Remembers what happened in OpenSSL's passphrase call-back, to tell "none given" from "wrong". */
+struct asking {
+        const struct sal_passphrase *passphrase;
+        bool asked;
+        bool answered;
+};
+
+static int ask(char *ret_text, int size, int writing, void *context) {
+        (void)writing;
+        struct asking *asking = context;
+        asking->asked = true;
+        if (!asking->passphrase)
+                return -1;
+        int len = asking->passphrase->ask(asking->passphrase->context, ret_text, (size_t)size);
+        asking->answered = len >= 0 && len <= size;
+        return asking->answered ? len : -1;
+}
+
+enum sal_status sal_private_key_take(EVP_PKEY *pkey, struct sal_private_key **ret, struct sal_err *reterr) {
+        sal_auto(sal_private_key) struct sal_private_key *key = calloc(1, sizeof *key);
+        if (!key) {
+                EVP_PKEY_free(pkey);
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a private key");
+        }
+        key->pkey = pkey;
+        uint8_t *der = NULL;
+        int len = i2d_PUBKEY(pkey, &der);
+        if (len <= 0)
+                return sal_fail(reterr, SAL_E_INVALID, "the private key has no public half: %s", sal_crypto_reason());
+        enum sal_status status = sal_public_key_from_spki(der, (size_t)len, &key->public_key, reterr);
+        OPENSSL_free(der);
+        if (status)
+                return status;
+        EVP_PKEY_CTX *check = EVP_PKEY_CTX_new(pkey, NULL);
+        bool belong = check && EVP_PKEY_pairwise_check(check) == 1;
+        EVP_PKEY_CTX_free(check);
+        if (!belong)
+                return sal_fail(reterr, SAL_E_INVALID, "the halves of the private key file do not belong together: %s",
+                                sal_crypto_reason());
+        *ret = SAL_STEAL(key);
+        return SAL_OK;
+}
+
+enum sal_status sal_private_key_generate(enum sal_key_type type, struct sal_private_key **ret, struct sal_err *reterr) {
+        EVP_PKEY *pkey = type == SAL_KEY_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+                                                 : EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+        if (!pkey)
+                return sal_fail(reterr, SAL_E_INTERNAL, "no key could be made: %s", sal_crypto_reason());
+        return sal_private_key_take(pkey, ret, reterr);
+}
+
+enum sal_status sal_private_key_from_pem(const char *pem, size_t len, const struct sal_passphrase *passphrase,
+                                         struct sal_private_key **ret, struct sal_err *reterr) {
+        if (len > SAL_KEY_FILE_MAX_BYTES)
+                return sal_fail(reterr, SAL_E_INVALID, "a private key of more than %d bytes", SAL_KEY_FILE_MAX_BYTES);
+        sal_autobio BIO *bio = BIO_new_mem_buf(pem, (int)len);
+        if (!bio)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a private key");
+        struct asking asking = {.passphrase = passphrase};
+        EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, ask, &asking);
+        if (pkey)
+                return sal_private_key_take(pkey, ret, reterr);
+        const char *reason = sal_crypto_reason();
+        if (asking.answered)
+                return sal_fail(reterr, SAL_E_UNAUTHENTICATED, "the passphrase does not open the private key");
+        if (asking.asked)
+                return sal_fail(reterr, SAL_E_UNAUTHENTICATED, "the private key is encrypted, no passphrase was given");
+        return sal_fail(reterr, SAL_E_INVALID, "not a PEM private key: %s", reason);
+}
+
+enum sal_status sal_private_key_load(const char *path, const struct sal_passphrase *passphrase,
+                                     struct sal_private_key **ret, struct sal_err *reterr) {
+        char *pem = NULL;
+        size_t len = 0;
+        enum sal_status status = sal_file_read(path, SAL_KEY_FILE_MAX_BYTES, &pem, &len, reterr);
+        if (status)
+                return status;
+        struct sal_err inner = {0};
+        status = sal_private_key_from_pem(pem, len, passphrase, ret, &inner);
+        OPENSSL_cleanse(pem, len);
+        free(pem);
+        if (status) {
+                sal_fail(reterr, status, "%s: %s", path, inner.detail);
+                sal_err_hint(reterr, "%s", inner.hint);
+        }
+        return status;
+}
+
+enum sal_status sal_private_key_save(const struct sal_private_key *key, const char *path, struct sal_err *reterr) {
+        sal_autobio BIO *bio = BIO_new(BIO_s_secmem());
+        char *pem = NULL;
+        if (!bio || !PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL))
+                return sal_fail(reterr, SAL_E_INTERNAL, "the private key could not be written: %s",
+                                sal_crypto_reason());
+        long len = BIO_get_mem_data(bio, &pem);
+        return sal_file_create(path, 0600, pem, (size_t)len, reterr);
+}
+
+void sal_private_key_free(struct sal_private_key *key) {
+        if (!key)
+                return;
+        EVP_PKEY_free(key->pkey); /* OpenSSL wipes the secret */
+        sal_public_key_unref(key->public_key);
+        free(key);
+}
+
+const struct sal_public_key *sal_private_key_public(const struct sal_private_key *key) {
+        return key->public_key;
+}
+
+EVP_PKEY *sal_private_key_evp(const struct sal_private_key *key) {
+        return key->pkey;
+}
+
+enum sal_status sal_private_key_sign(const struct sal_private_key *key, const void *message, size_t len,
+                                     uint8_t ret_sig[static SAL_SIGNATURE_MAX_BYTES], size_t *ret_sig_len,
+                                     struct sal_err *reterr) {
+        const EVP_MD *digest = sal_public_key_type(key->public_key) == SAL_KEY_ED25519 ? NULL : EVP_sha256();
+        sal_automdctx EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        size_t sig_len = SAL_SIGNATURE_MAX_BYTES;
+        if (!ctx || EVP_DigestSignInit(ctx, NULL, digest, NULL, key->pkey) != 1 ||
+            EVP_DigestSign(ctx, ret_sig, &sig_len, len ? message : "", len) != 1)
+                return sal_fail(reterr, SAL_E_INTERNAL, "signing failed: %s", sal_crypto_reason());
+        *ret_sig_len = sig_len;
+        return SAL_OK;
+}
