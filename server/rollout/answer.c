@@ -82,7 +82,7 @@ static enum sal_reason history_reason(const struct sal_candidate *candidate) {
         if (history->attempts >= candidate->campaign->plan.max_attempts)
                 return SAL_REASON_ATTEMPTS_EXHAUSTED;
         if (history->state == SAL_OFFER_FAILED && history->cause != SAL_CAUSE_SILENT && history->same_boot)
-                return SAL_REASON_ALREADY_APPLIED; /* the next attempt needs a new boot */
+                return SAL_REASON_ATTEMPTS_EXHAUSTED; /* in this boot: the next attempt needs a new one */
         return SAL_REASON_OFFERED;
 }
 
@@ -113,17 +113,27 @@ static struct sal_answer plain(enum sal_reason reason) {
         return (struct sal_answer){.directive = sal_reason_directive(reason), .reason = reason, .candidate = -1};
 }
 
+/* The offer that the machine holds, again; but nothing is repeated while its campaign or cohort stands still. */
+static struct sal_answer repeat(const struct sal_asker *asker, const struct sal_candidate *candidate) {
+        enum sal_reason reason = SAL_REASON_OFFERED;
+        if (candidate->state == SAL_CAMPAIGN_PAUSED)
+                reason = SAL_REASON_PAUSED;
+        else if (candidate->cohort_held)
+                reason = SAL_REASON_HALTED;
+        struct sal_answer answer = plain(reason);
+        answer.candidate = asker->repeat;
+        answer.ring = sal_ring_of(&candidate->campaign->plan, candidate->campaign->id, asker->machine_id, asker->pin);
+        return answer;
+}
+
 struct sal_answer sal_answer(bool kill_switch, const struct sal_asker *asker, const struct sal_candidate *candidates,
                              size_t count, int64_t now_ms) {
         if (kill_switch)
                 return plain(SAL_REASON_KILL_SWITCH);
         if (asker->opt_out)
                 return plain(SAL_REASON_OPTED_OUT);
-        if (asker->repeat >= 0) {
-                struct sal_answer answer = plain(SAL_REASON_OFFERED);
-                answer.candidate = asker->repeat;
-                return answer;
-        }
+        if (asker->repeat >= 0)
+                return repeat(asker, &candidates[asker->repeat]);
         if (asker->applied_this_boot)
                 return plain(SAL_REASON_ALREADY_APPLIED);
         struct sal_answer best = plain(SAL_REASON_NO_MATCH);
