@@ -56,6 +56,33 @@ const struct sal_status_info *sal_status_by_slug(const char *slug) {
         return NULL;
 }
 
+/* The length of the well-formed UTF-8 character at p (Unicode 15, table 3-7), or 0. Stops at the NUL by itself. */
+static size_t utf8_character(const unsigned char *p) {
+        size_t more = p[0] < 0x80 ? 0 : p[0] >= 0xc2 && p[0] <= 0xdf ? 1 : p[0] >= 0xe0 && p[0] <= 0xef ? 2 : 3;
+        if (p[0] > 0xf4 || (p[0] >= 0x80 && p[0] < 0xc2))
+                return 0;
+        if (more && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+                     (p[0] == 0xf4 && p[1] > 0x8f)))
+                return 0;
+        for (size_t i = 1; i <= more; i++)
+                if ((p[i] & 0xc0) != 0x80)
+                        return 0;
+        return more + 1;
+}
+
+/* Cutting may split a character, and texts quote what strangers sent: what is not UTF-8, and every control character
+ * but newline, becomes a question mark, so that the text fits into JSON and on a terminal. */
+static void make_harmless(char *text) {
+        for (unsigned char *p = (unsigned char *)text; *p;) {
+                size_t len = utf8_character(p);
+                if (len == 0 || (len == 1 && ((*p < ' ' && *p != '\n') || *p == 0x7f))) {
+                        *p = '?';
+                        len = 1;
+                }
+                p += len;
+        }
+}
+
 static enum sal_status fail(struct sal_err *reterr, enum sal_status status, const char *pointer, const char *format,
                             va_list args) {
         if (!reterr)
@@ -63,6 +90,8 @@ static enum sal_status fail(struct sal_err *reterr, enum sal_status status, cons
         *reterr = (struct sal_err){.status = status};
         vsnprintf(reterr->detail, sizeof reterr->detail, format, args);
         snprintf(reterr->pointer, sizeof reterr->pointer, "%s", pointer);
+        make_harmless(reterr->detail);
+        make_harmless(reterr->pointer);
         return status;
 }
 
@@ -90,9 +119,12 @@ void sal_err_hint(struct sal_err *err, const char *format, ...) {
         va_start(args, format);
         vsnprintf(err->hint, sizeof err->hint, format, args);
         va_end(args);
+        make_harmless(err->hint);
 }
 
 void sal_err_ref(struct sal_err *err, const char *ref) {
-        if (err)
-                snprintf(err->ref, sizeof err->ref, "%s", ref);
+        if (!err)
+                return;
+        snprintf(err->ref, sizeof err->ref, "%s", ref);
+        make_harmless(err->ref);
 }

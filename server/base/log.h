@@ -21,7 +21,13 @@ struct sal_log_field {
         int64_t number;
 };
 
-#define SAL_F_STR(k, v) ((struct sal_log_field){.key = (k), .text = (v) ? (v) : ""})
+/* A field that holds text; NULL is written as the empty string. Both pointers are borrowed until the line is written.
+ */
+static inline struct sal_log_field sal_log_text(const char *key, const char *text) {
+        return (struct sal_log_field){.key = key, .text = text ? text : ""};
+}
+
+#define SAL_F_STR(k, v) sal_log_text((k), (v))
 #define SAL_F_INT(k, v) ((struct sal_log_field){.key = (k), .number = (int64_t)(v)})
 
 /* sal_log(SAL_LOG_INFO, "campaign.started", SAL_F_STR("campaign", id), SAL_F_INT("version", v)); */
