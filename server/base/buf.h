@@ -30,6 +30,8 @@ void sal_buf_clear(struct sal_buf *buf);
 /* Makes room for at least `more` further bytes. Returns false (and sets failed) without memory. */
 bool sal_buf_reserve(struct sal_buf *buf, size_t more);
 
+/* Append bytes (data may be NULL when len is 0), a text, a byte, a formatted text. Without memory they set failed and
+ * leave the rest as it was. */
 void sal_buf_append(struct sal_buf *buf, const void *data, size_t len);
 void sal_buf_puts(struct sal_buf *buf, const char *text);
 void sal_buf_putc(struct sal_buf *buf, char c);

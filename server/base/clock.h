@@ -4,7 +4,7 @@
  * from an arbitrary start. On the wire a time is RFC 3339 in UTC, ending in "Z".
  *
  * Only rims read a clock (daemon/, http/, the ledger's thread, the tools); everything else takes time as an argument.
- * Thread: any.
+ * Thread: any. Ownership: plain values; texts are the caller's.
  */
 #ifndef SAL_BASE_CLOCK_H
 #define SAL_BASE_CLOCK_H
@@ -16,6 +16,7 @@
 /* Room for "YYYY-MM-DDTHH:MM:SS.mmmZ" and a NUL. */
 enum { SAL_TIME_BYTES = 32 };
 
+/* The present: wall time, and monotonic time in milliseconds and microseconds (CLOCK_MONOTONIC: not while asleep). */
 int64_t sal_clock_wall_ms(void);
 int64_t sal_clock_mono_ms(void);
 int64_t sal_clock_mono_us(void);

@@ -37,6 +37,7 @@ enum sal_status sal_base64_decode(const char *text, size_t text_len, uint8_t **r
 char *sal_base64url_encode(const void *data, size_t len);
 enum sal_status sal_base64url_decode(const char *text, size_t text_len, uint8_t **ret_data, size_t *ret_len);
 
+/* SHA-256 of len bytes (data may be NULL when len is 0), as bytes or as 64 lower-case hex digits and a NUL. */
 void sal_sha256(const void *data, size_t len, uint8_t ret_digest[static SAL_SHA256_BYTES]);
 void sal_sha256_hex(const void *data, size_t len, char ret_text[static SAL_SHA256_HEX_BYTES]);
 

@@ -83,8 +83,9 @@ static void make_harmless(char *text) {
         }
 }
 
-static enum sal_status fail(struct sal_err *reterr, enum sal_status status, const char *pointer, const char *format,
-                            va_list args) {
+__attribute__((format(printf, 4, 0))) static enum sal_status fail(struct sal_err *reterr, enum sal_status status,
+                                                                  const char *pointer, const char *format,
+                                                                  va_list args) {
         if (!reterr)
                 return status;
         *reterr = (struct sal_err){.status = status};

@@ -4,7 +4,8 @@
  * white space, quotes, control or non-ASCII bytes are quoted and escaped, so that hostile text stays one harmless line.
  *
  * Who logs: api/, daemon/ and the tools above debug; other rooms at most at debug. Event names are dotted, lower case
- * ("campaign.halted"). Thread: any; a line is written with one write(2).
+ * ("campaign.halted"). Thread: any; a line is written with one write(2). Ownership: everything is borrowed for the
+ * call.
  */
 #ifndef SAL_BASE_LOG_H
 #define SAL_BASE_LOG_H
@@ -35,6 +36,7 @@ static inline struct sal_log_field sal_log_text(const char *key, const char *tex
         sal_log_write((level), (event), (const struct sal_log_field[]){__VA_ARGS__}, \
                       sizeof((const struct sal_log_field[]){__VA_ARGS__}) / sizeof(struct sal_log_field))
 
+/* Writes one line with count fields; call it through sal_log. A line that cannot be written is dropped. */
 void sal_log_write(enum sal_log_level level, const char *event, const struct sal_log_field *fields, size_t count);
 
 /* Lines above this level are dropped (default: info). With journald as the reader, a "<N>" priority goes first. */

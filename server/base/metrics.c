@@ -50,8 +50,8 @@ void sal_metric_observe_us(struct sal_metric *histogram, int64_t us) {
 static void write_histogram(const struct sal_metric *m, struct sal_buf *out) {
         int64_t below = 0;
         int64_t total = atomic_load(&m->value);
-        double limit = FIRST_BUCKET_US / 1e6;
-        for (int i = 0; i < SAL_METRIC_BUCKETS; i++, limit *= 2) {
+        for (int i = 0; i < SAL_METRIC_BUCKETS; i++) {
+                double limit = (double)((int64_t)FIRST_BUCKET_US << i) / 1e6;
                 below += atomic_load(&m->buckets[i]);
                 sal_buf_printf(out, "%s_bucket{le=\"%g\"} %" PRId64 "\n", m->name, limit, below);
         }

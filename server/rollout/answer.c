@@ -12,7 +12,7 @@ static const struct {
         enum sal_directive directive;
         const char *sentence;
 } reasons[SAL_REASONS] = {
-        [SAL_REASON_KILL_SWITCH] = {"kill_switch", SAL_DIRECTIVE_WAIT, "An operator has stopped every rescue for now."},
+        [SAL_REASON_KILL_SWITCH] = {"kill_switch", SAL_DIRECTIVE_WAIT, "An operator has stopped every rescue."},
         [SAL_REASON_OPTED_OUT] = {"opted_out", SAL_DIRECTIVE_NONE, "This machine is opted out of remote fixes."},
         [SAL_REASON_OFFERED] = {"offered", SAL_DIRECTIVE_APPLY, "A fix is offered to this machine."},
         [SAL_REASON_ALREADY_APPLIED] = {"already_applied", SAL_DIRECTIVE_NONE,
