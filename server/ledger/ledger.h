@@ -57,6 +57,7 @@ enum sal_status sal_ledger_open(const struct sal_ledger_config *config, struct s
 enum sal_status sal_ledger_run_now(struct sal_ledger *ledger, enum sal_status (*fn)(struct sal_tx *tx, void *arg),
                                    void *arg);
 
+/* Starts the ledger's thread, which calls the hooks. Errors: SAL_E_NOMEM, SAL_E_INTERNAL (no thread). */
 enum sal_status sal_ledger_start(struct sal_ledger *ledger, const struct sal_ledger_hooks *hooks,
                                  struct sal_err *reterr);
 

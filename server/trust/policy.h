@@ -73,6 +73,7 @@ const char *sal_policy_sha256(const struct sal_policy *policy);
 /* The bytes that were parsed. Borrowed. */
 const char *sal_policy_bytes(const struct sal_policy *policy, size_t *ret_len);
 
+/* How many authors the policy names. */
 size_t sal_policy_author_count(const struct sal_policy *policy);
 /* index < count. */
 struct sal_policy_author sal_policy_author(const struct sal_policy *policy, size_t index);

@@ -74,6 +74,7 @@ enum sal_status sal_certificate_public_key(const struct sal_certificate *certifi
 /* Hex SHA-256 of the DER form: how an operator's certificate is recognised. */
 void sal_certificate_fingerprint(const struct sal_certificate *certificate, char ret[static SAL_SHA256_HEX_BYTES]);
 
+/* The end of its validity, unix_ms. */
 int64_t sal_certificate_not_after_ms(const struct sal_certificate *certificate);
 
 /* Is `certificate` issued by `authority`, valid at now_ms, and allowed to act as `profile` (SERVER or CLIENT)? One step
