@@ -20,10 +20,11 @@ double sal_ln(double x);
 double sal_exp(double x);
 
 /* A mixture of likelihood ratios against p0: ln((1/count) * sum over k of exp(F * up[k] + (S - F) * down[k])). */
+enum { SAL_MIXTURE_MAX = 16 };
 struct sal_mixture {
         int count;
-        double up[16];   /* ln(p_k / p0) */
-        double down[16]; /* ln((1 - p_k) / (1 - p0)) */
+        double up[SAL_MIXTURE_MAX];   /* ln(p_k / p0) */
+        double down[SAL_MIXTURE_MAX]; /* ln((1 - p_k) / (1 - p0)) */
 };
 
 /* The mixtures of W (k = 1..16, p_k above p0) and V (k = 1..8, p_k below p1), made once and asked often. */

@@ -48,7 +48,7 @@ bool sal_tally_held(const struct sal_tally *tally, size_t count, char cohorts[][
 
 /* Registers a counted offer in the current stage and numbers it; a cohort value seen for the first time takes the next
  * j (from the 1,001st value on it is no cohort). Errors, nothing has changed then: SAL_E_NOMEM, SAL_E_REFUSED for a
- * machine of a held cohort, SAL_E_TOO_MANY after 2^40 offers. */
+ * machine of a held cohort, SAL_E_TOO_MANY after 2^31 offers. */
 enum sal_status sal_tally_offer(struct sal_tally *tally, size_t count, char cohorts[][SAL_COHORT_NAME_BYTES],
                                 struct sal_slot *ret);
 
