@@ -107,6 +107,8 @@ void sal_campaign_row_done(struct sal_campaign_row *row);
 /* SAL_E_NOT_FOUND. with_bytes false leaves payload and envelope NULL. */
 enum sal_status sal_campaign_row_get(struct sal_tx *tx, const char *id, int64_t version, bool with_bytes,
                                      struct sal_campaign_row *ret);
+enum sal_status sal_campaign_row_get_row(struct sal_tx *tx, int64_t row,
+                                         struct sal_campaign_row *ret);                   /* without bytes */
 enum sal_status sal_campaign_row_insert(struct sal_tx *tx, struct sal_campaign_row *row); /* sets row->row */
 /* Everything but id, version, created_ms and drafted_by. payload NULL keeps the stored bytes, envelope likewise. */
 enum sal_status sal_campaign_row_update(struct sal_tx *tx, const struct sal_campaign_row *row);
@@ -115,6 +117,7 @@ enum sal_status sal_campaign_row_delete(struct sal_tx *tx, int64_t row);
 enum sal_status sal_campaign_row_each(struct sal_tx *tx, const char *after_id, int64_t after_version, unsigned limit,
                                       bool with_bytes, bool (*each)(void *arg, const struct sal_campaign_row *row),
                                       void *arg);
+/* With their bytes: the live ones, and ended ones that still have unsettled offers. */
 enum sal_status sal_campaign_row_each_live(struct sal_tx *tx,
                                            bool (*each)(void *arg, const struct sal_campaign_row *row), void *arg);
 
@@ -146,6 +149,7 @@ struct sal_offer {
         bool can_healthy; /* settles only by healthy */
         bool counted;
         bool excluded;                   /* its cohort was held: in no sum */
+        bool anonymous;                  /* of a machine without a credential: in no test, under a limit of its own */
         bool late_applied;               /* `applied` came after it had settled otherwise: prevents a second offer */
         char boot_id[SAL_BOOT_ID_BYTES]; /* of the poll that it answered */
         int64_t made_ms, applied_ms, settled_ms;   /* unix_ms; 0: not yet */
@@ -161,7 +165,7 @@ struct sal_offer {
 
 /* Sets offer->row (rows only ever rise) and indexes its cohorts. */
 enum sal_status sal_offer_insert(struct sal_tx *tx, struct sal_offer *offer);
-/* What may change: state, cause, excluded, late_applied, applied_*, settled_ms, due_*. */
+/* What may change: state, cause, excluded, late_applied, boot_id, applied_*, settled_ms, due_*. */
 enum sal_status sal_offer_update(struct sal_tx *tx, const struct sal_offer *offer);
 enum sal_status sal_offer_get(struct sal_tx *tx, int64_t row, struct sal_offer *ret); /* SAL_E_NOT_FOUND */
 /* Every offer of a machine in one campaign, oldest first; campaign_row 0: in all campaigns, newest first, up to limit
@@ -176,6 +180,10 @@ enum sal_status sal_offer_next_due(struct sal_tx *tx, int64_t campaign_row, int6
 /* Offers of a campaign with row > after, in order of row; state -1: any. */
 enum sal_status sal_offer_each(struct sal_tx *tx, int64_t campaign_row, int64_t after, int state, unsigned limit,
                                bool (*each)(void *arg, const struct sal_offer *offer), void *arg);
+/* Unsettled offers of a campaign in one state that are excluded or anonymous: few, and needed when the sums are loaded.
+ */
+enum sal_status sal_offer_each_special(struct sal_tx *tx, int64_t campaign_row, int state,
+                                       bool (*each)(void *arg, const struct sal_offer *offer), void *arg);
 /* Counted, not excluded offers of a campaign and period that carry cohort j. */
 enum sal_status sal_offer_each_cohort(struct sal_tx *tx, int64_t campaign_row, int64_t period, int j,
                                       bool (*each)(void *arg, const struct sal_offer *offer), void *arg);

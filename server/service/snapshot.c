@@ -21,6 +21,12 @@ struct sal_launch *sal_launch_new_take(struct sal_campaign *campaign, char *enve
         return launch;
 }
 
+bool sal_launch_claim(struct sal_launch *launch) {
+        if (atomic_load_explicit(&launch->slots, memory_order_relaxed) <= 0)
+                return false;
+        return atomic_fetch_sub_explicit(&launch->slots, 1, memory_order_acq_rel) > 0;
+}
+
 struct sal_launch *sal_launch_ref(struct sal_launch *launch) {
         atomic_fetch_add_explicit(&launch->refs, 1, memory_order_relaxed);
         return launch;

@@ -24,11 +24,15 @@ struct sal_launch {
         size_t envelope_len;
         char sha256[65];
         char target[SAL_TARGET_PATH_BYTES];
-        atomic_bool room; /* the cap lets an offer be made; written by the ledger's thread, read by the workers */
+        /* Offers that the cap lets be made now: set by the ledger's thread after each commit, claimed by the workers,
+         * so that a slot wakes one waiting machine and not a million. */
+        atomic_long slots;
 };
 
 /* Takes a reference of campaign and the malloc'ed envelope over; NULL without memory (both are then freed). */
 struct sal_launch *sal_launch_new_take(struct sal_campaign *campaign, char *envelope, size_t envelope_len);
+/* Claims one slot; false when none is left. Any thread. */
+bool sal_launch_claim(struct sal_launch *launch);
 struct sal_launch *sal_launch_ref(struct sal_launch *launch);
 void sal_launch_unref(struct sal_launch *launch); /* NULL is allowed */
 

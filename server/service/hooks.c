@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "service/engine.h"
+
+#include <string.h>
+
+enum { SAVE_SERVED_MS = 10000 };
+
+/* Served time starts and stops with readiness. */
+static void follow_readiness(struct sal_engine *engine, struct sal_tx *tx) {
+        bool ready = atomic_load(&engine->ready_wanted);
+        if (ready == (engine->mono_base_ms >= 0))
+                return;
+        engine->served_base_ms = sal_engine_served_ms(engine, tx);
+        engine->mono_base_ms = ready ? sal_tx_mono_ms(tx) : -1;
+}
+
+static enum sal_status expire(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
+        return sal_live_end(engine, tx, live, SAL_ACT_EXPIRE,
+                            &(struct sal_decision){.verdict = "expire", .by = "engine", .rule = "6.7"}, NULL);
+}
+
+static enum sal_status find_next_due(struct sal_tx *tx, struct sal_live *live) {
+        enum sal_status status = sal_offer_next_due(tx, live->row.row, &live->next_due_served_ms);
+        if (status == SAL_E_NOT_FOUND) {
+                live->next_due_served_ms = -1;
+                return SAL_OK;
+        }
+        return status;
+}
+
+/* What time asks of one campaign: expiry, due offers, a piece of counting. */
+static enum sal_status work_off(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
+        enum sal_status status = SAL_OK;
+        if (sal_campaign_live(live->row.state) && sal_tx_now_ms(tx) >= live->launch->campaign->expires_ms)
+                status = expire(engine, tx, live);
+        if (!status && live->next_due_served_ms == -2)
+                status = find_next_due(tx, live);
+        bool more = false;
+        if (!status && live->next_due_served_ms >= 0 &&
+            live->next_due_served_ms <= sal_live_served_ms(engine, live, tx)) {
+                status = sal_offers_due(engine, tx, live, &more);
+                live->next_due_served_ms = -2;
+        }
+        if (!status && !live->scan_done && sal_campaign_live(live->row.state))
+                status = sal_population_scan(engine, tx, live, &more);
+        return status;
+}
+
+/* A failure marks the batch; it is rolled back and tried again, so there is nothing else to do with it here. */
+static void begin(struct sal_tx *tx, void *arg) {
+        struct sal_engine *engine = arg;
+        follow_readiness(engine, tx);
+        for (size_t i = 0; i < engine->count; i++)
+                if (work_off(engine, tx, engine->live[i]))
+                        return;
+}
+
+/* True when the passing of served time alone may open a ring or complete the campaign. */
+static bool time_may_decide(const struct sal_live *live) {
+        return live->row.state == SAL_CAMPAIGN_ACTIVE && live->row.served_stopped_ms < 0;
+}
+
+static enum sal_status before_commit(struct sal_tx *tx, void *arg) {
+        struct sal_engine *engine = arg;
+        enum sal_status status = SAL_OK;
+        for (size_t i = 0; !status && i < engine->count; i++) {
+                struct sal_live *live = engine->live[i];
+                if (!live->review && !time_may_decide(live))
+                        continue;
+                status = sal_live_review(engine, tx, live);
+                live->review = false;
+                if (!status && live->next_due_served_ms == -2)
+                        status = find_next_due(tx, live);
+        }
+        if (!status)
+                status = sal_engine_save(engine, tx);
+        return status;
+}
+
+/* Campaigns that ended are kept until their last offer is settled. */
+static void drop_ended(struct sal_engine *engine) {
+        for (size_t i = engine->count; i-- > 0;)
+                if (!sal_campaign_live(engine->live[i]->row.state) && engine->live[i]->row.unsettled == 0)
+                        sal_engine_remove(engine, engine->live[i]);
+}
+
+static void committed(void *arg) {
+        struct sal_engine *engine = arg;
+        drop_ended(engine);
+        sal_engine_publish(engine);
+}
+
+static enum sal_status rolled_back(struct sal_tx *tx, void *arg) {
+        return sal_engine_load(arg, tx);
+}
+
+static int64_t sooner(int64_t a, int64_t b) {
+        if (b < 0)
+                b = 0;
+        return a < 0 || b < a ? b : a;
+}
+
+/* Milliseconds until served time reaches what the plan waits for, -1: nothing. */
+static int64_t plan_wake(const struct sal_live *live, int64_t served_ms) {
+        const struct sal_plan *plan = &live->launch->campaign->plan;
+        int64_t idle_ms = served_ms - live->row.last_take_served_ms;
+        int64_t wake = -1;
+        if ((size_t)live->row.rings_open < plan->ring_count) {
+                if (!plan->manual_advance && plan->patience_seconds >= 0 && idle_ms < plan->patience_seconds * 1000)
+                        wake = plan->patience_seconds * 1000 - idle_ms;
+        } else if (live->row.unsettled == 0) {
+                wake = plan->quiet_seconds * 1000 - idle_ms;
+        }
+        return wake;
+}
+
+static int64_t live_wake(struct sal_engine *engine, const struct sal_live *live, int64_t now_ms,
+                         int64_t served_daemon_ms) {
+        int64_t wake = -1;
+        if (sal_campaign_live(live->row.state)) {
+                wake = sooner(wake, live->launch->campaign->expires_ms - now_ms);
+                if (!live->scan_done)
+                        return 0;
+        }
+        if (live->row.served_stopped_ms >= 0 || engine->mono_base_ms < 0)
+                return wake;
+        int64_t served_ms = served_daemon_ms - live->row.served_offset_ms;
+        if (live->next_due_served_ms == -2)
+                return 0;
+        if (live->next_due_served_ms >= 0)
+                wake = sooner(wake, live->next_due_served_ms - served_ms);
+        int64_t plan = time_may_decide(live) ? plan_wake(live, served_ms) : -1;
+        return plan >= 0 || (plan < -1) ? sooner(wake, plan) : wake;
+}
+
+static int64_t next_wake_ms(void *arg) {
+        struct sal_engine *engine = arg;
+        int64_t mono_ms = sal_clock_mono_ms(), now_ms = sal_clock_wall_ms();
+        int64_t served_ms = engine->served_base_ms;
+        int64_t wake = -1;
+        if (engine->mono_base_ms >= 0) {
+                served_ms += mono_ms - engine->mono_base_ms;
+                wake = sooner(wake, SAVE_SERVED_MS - (served_ms - engine->served_saved_ms));
+        }
+        if (atomic_load(&engine->ready_wanted) != (engine->mono_base_ms >= 0))
+                return 0;
+        for (size_t i = 0; i < engine->count; i++) {
+                int64_t live = live_wake(engine, engine->live[i], now_ms, served_ms);
+                if (live >= 0)
+                        wake = sooner(wake, live);
+        }
+        return wake;
+}
+
+const struct sal_ledger_hooks sal_service_hooks = {
+        .begin = begin,
+        .before_commit = before_commit,
+        .committed = committed,
+        .rolled_back = rolled_back,
+        .next_wake_ms = next_wake_ms,
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared by poll.c, report.c, touch.c and enroll.c: who a machine is and what it is written as. Private to service/.
+ *
+ * Thread: the ledger's. Ownership: the machine that is filled belongs to the caller (sal_machine_done).
+ */
+#ifndef SAL_SERVICE_POLL_INTERNAL_H
+#define SAL_SERVICE_POLL_INTERNAL_H
+
+#include "service/engine.h"
+#include "service/machine_plane.h"
+
+/* Finds the machine and checks its identity against what is known of it. An unknown one is filled in with row 0.
+ * Errors: SAL_E_UNAUTHENTICATED. */
+enum sal_status sal_machine_admit(struct sal_service *service, struct sal_tx *tx, const char *machine_id,
+                                  const struct sal_identity *identity, struct sal_machine *ret, struct sal_err *reterr);
+
+/* What is news about a machine. */
+struct sal_sighting {
+        const char *facts_text; /* NULL: as before */
+        const char *boot_id;    /* NULL: as before */
+        enum sal_standing standing;
+        const char *standing_reason;
+        int64_t at_ms;
+};
+
+/* Writes the machine when something changed (or its last sighting is over 30 s old), and keeps the population right. */
+enum sal_status sal_machine_see(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                const struct sal_sighting *sighting);
+
+/* One report of an admitted machine. */
+enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                struct sal_report *report, struct sal_err *reterr);
+
+/* Where a machine stands after this answer. */
+enum sal_standing sal_standing_of(enum sal_poll_reason reason, enum sal_reason answer, bool volume_locked,
+                                  enum sal_standing before, const char **ret_reason);
+
+#endif

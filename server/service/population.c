@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Population: how many known machines match a live campaign by their stored facts and hold no offer of it yet, by ring.
+ *
+ * The fleet is counted once per campaign, piece by piece, in order of the machines' rows; from then on every change of
+ * a machine is taken out before and put in after, so the counts stay exact without another look at the fleet.
+ */
+#include "service/engine.h"
+
+#include "rollout/assign.h"
+
+#include <string.h>
+
+enum { SCAN_PIECE = 256 };
+
+static bool see_offer(void *arg, const struct sal_offer *offer) {
+        (void)offer;
+        *(bool *)arg = true;
+        return false;
+}
+
+static enum sal_status has_offer(const struct sal_engine *engine, struct sal_tx *tx, const struct sal_live *live,
+                                 const struct sal_machine *machine, bool *ret) {
+        *ret = false;
+        if (!sal_filter_test(engine->service->filter, machine->id))
+                return SAL_OK;
+        return sal_offer_each_of_machine(tx, machine->row, live->row.row, 1, see_offer, ret);
+}
+
+static bool cohort_held(const struct sal_live *live, const struct sal_facts *facts) {
+        char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
+        size_t count = sal_cohorts_of(&live->launch->campaign->plan, facts, cohorts);
+        return sal_tally_held(live->tally, count, cohorts);
+}
+
+/* Adds `step` to the ring's count when the machine is one that waits for this campaign. A campaign that undoes another,
+ * or a drill, has no population: whom it reaches is known only when they ask. */
+static enum sal_status change(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                              const struct sal_machine *machine, const struct sal_facts *facts, int64_t step) {
+        const struct sal_campaign *campaign = live->launch->campaign;
+        if (!sal_campaign_live(live->row.state) || campaign->drill || campaign->undoes || machine->deleted ||
+            machine->opt_out || machine->anonymous || !sal_selector_match(campaign->match, facts) ||
+            cohort_held(live, facts))
+                return SAL_OK;
+        bool offered;
+        enum sal_status status = has_offer(engine, tx, live, machine, &offered);
+        if (status || offered)
+                return status;
+        live->waiting[sal_ring_of(&campaign->plan, campaign->id, machine->id, machine->pin)] += step;
+        live->review = true;
+        return SAL_OK;
+}
+
+static enum sal_status change_all(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine,
+                                  int64_t step) {
+        if (!engine->count || !machine->row || !machine->facts)
+                return SAL_OK;
+        sal_auto(sal_facts) struct sal_facts *facts = NULL;
+        enum sal_status status = sal_facts_parse_text(machine->facts, &facts);
+        for (size_t i = 0; !status && i < engine->count; i++) {
+                struct sal_live *live = engine->live[i];
+                if (live->scan_done || machine->row <= live->scan_row)
+                        status = change(engine, tx, live, machine, facts, step);
+        }
+        return status;
+}
+
+enum sal_status sal_population_forget(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine) {
+        return change_all(engine, tx, machine, -1);
+}
+
+enum sal_status sal_population_count(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine) {
+        return change_all(engine, tx, machine, +1);
+}
+
+struct scan {
+        struct sal_engine *engine;
+        struct sal_tx *tx;
+        struct sal_live *live;
+        size_t seen;
+        enum sal_status status;
+};
+
+static bool scan_machine(void *arg, const struct sal_machine *machine) {
+        struct scan *scan = arg;
+        scan->seen++;
+        scan->live->scan_row = machine->row;
+        if (!machine->facts)
+                return true;
+        sal_auto(sal_facts) struct sal_facts *facts = NULL;
+        scan->status = sal_facts_parse_text(machine->facts, &facts);
+        if (!scan->status)
+                scan->status = change(scan->engine, scan->tx, scan->live, machine, facts, +1);
+        return scan->status == SAL_OK;
+}
+
+enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                    bool *ret_more) {
+        struct scan scan = {.engine = engine, .tx = tx, .live = live};
+        enum sal_status status = sal_machine_each(tx, live->scan_row, -1, SCAN_PIECE, scan_machine, &scan);
+        if (!status)
+                status = scan.status;
+        *ret_more = scan.seen == SCAN_PIECE;
+        if (!status && !*ret_more) {
+                live->scan_done = true;
+                live->review = true;
+        }
+        return status;
+}
+
+void sal_population_restart(struct sal_live *live) {
+        memset(live->waiting, 0, sizeof live->waiting);
+        live->scan_row = 0;
+        live->scan_done = false;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/poll_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REPORTS_KEPT = 16 }; /* per offer; further ones change nothing and are not recorded */
+
+void sal_report_done(struct sal_report *report) {
+        free(report->actions);
+        free(report->log);
+        report->actions = report->log = NULL;
+}
+
+void sal_offer_id_format(int64_t row, char ret[static 24]) {
+        snprintf(ret, 24, "o%" PRId64, row);
+}
+
+enum sal_status sal_offer_id_parse(const char *text, int64_t *ret_row) {
+        if (text[0] != 'o' || text[1] < '1' || text[1] > '9' || strlen(text) > 19)
+                return SAL_E_MALFORMED;
+        int64_t row = 0;
+        for (const char *p = text + 1; *p; p++) {
+                if (*p < '0' || *p > '9')
+                        return SAL_E_MALFORMED;
+                row = row * 10 + (*p - '0');
+        }
+        *ret_row = row;
+        return SAL_OK;
+}
+
+static bool count_report(void *arg, const struct sal_report_row *report) {
+        (void)report;
+        ++*(int *)arg;
+        return true;
+}
+
+/* Keeps the report for people, and tells the journal of one that changed nothing. */
+static enum sal_status record(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine,
+                              const struct sal_offer *offer, const struct sal_report *report) {
+        int kept = 0;
+        enum sal_status status = sal_report_each(tx, offer->row, count_report, &kept);
+        if (status || kept >= REPORTS_KEPT)
+                return status;
+        struct sal_report_row row = {.offer_row = offer->row,
+                                     .at_ms = sal_tx_now_ms(tx),
+                                     .accepted = report->accepted,
+                                     .actions = report->actions,
+                                     .log = report->log};
+        snprintf(row.stage, sizeof row.stage, "%s", report->stage);
+        snprintf(row.boot_id, sizeof row.boot_id, "%s", report->boot_id);
+        status = sal_report_insert(tx, &row);
+        if (status || report->accepted)
+                return status;
+        const struct sal_live *live = sal_engine_by_row(engine, offer->campaign_row);
+        char detail[96];
+        snprintf(detail, sizeof detail, "{\"stage\":\"%s\",\"accepted\":false}", report->stage);
+        struct sal_journal_entry entry = {.at_ms = row.at_ms,
+                                          .type = SAL_JOURNAL_REPORT,
+                                          .campaign = live ? live->row.id : NULL,
+                                          .version = live ? live->row.version : 0,
+                                          .machine_id = machine->id,
+                                          .offer_row = offer->row,
+                                          .detail = detail};
+        return sal_journal_append(tx, &entry);
+}
+
+/* A fix that was applied after its offer had settled otherwise: no second offer may follow. */
+static bool is_late_applied(const struct sal_offer *offer, enum sal_offer_event event) {
+        return (event == SAL_EVENT_REPORT_APPLIED || event == SAL_EVENT_REPORT_HEALTHY) && !offer->late_applied &&
+               (offer->state == SAL_OFFER_RECALLED ||
+                (offer->state == SAL_OFFER_FAILED && offer->cause != SAL_CAUSE_RELAPSED &&
+                 offer->cause != SAL_CAUSE_REPORTED));
+}
+
+enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                struct sal_report *report, struct sal_err *reterr) {
+        struct sal_offer offer;
+        report->accepted = false;
+        report->state = "unknown";
+        enum sal_status status = machine->row ? sal_offer_get(tx, report->offer_row, &offer) : SAL_E_NOT_FOUND;
+        if (status == SAL_E_NOT_FOUND || (!status && offer.machine_row != machine->row))
+                return sal_fail_at(reterr, SAL_E_NOT_FOUND, "/offer_id", "this machine has no offer %s",
+                                   report->offer_id);
+        if (status)
+                return status;
+        bool in_time = offer.incarnation == machine->incarnation &&
+                       (report->event == SAL_EVENT_REPORT_HEALTHY || strcmp(report->boot_id, offer.boot_id) == 0);
+        if (in_time) {
+                status = sal_machine_settle(engine, tx, machine, &offer, report->event, SAL_CAUSE_NONE,
+                                            &report->accepted);
+                if (!status && !report->accepted && is_late_applied(&offer, report->event)) {
+                        offer.late_applied = true;
+                        status = sal_offer_update(tx, &offer);
+                }
+        }
+        report->state = sal_offer_state_name(offer.state);
+        if (!status)
+                status = record(engine, tx, machine, &offer, report);
+        return status;
+}
+
+enum sal_status sal_report_run(struct sal_service *service, struct sal_tx *tx, const char *machine_id,
+                               const struct sal_identity *identity, struct sal_report *report, struct sal_err *reterr) {
+        struct sal_machine machine = {0};
+        enum sal_status status = sal_machine_admit(service, tx, machine_id, identity, &machine, reterr);
+        if (!status)
+                status = sal_report_take(service->engine, tx, &machine, report, reterr);
+        if (!status) {
+                struct sal_sighting sighting = {.standing = machine.standing,
+                                                .standing_reason = machine.standing_reason,
+                                                .at_ms = sal_tx_now_ms(tx)};
+                char reason[sizeof machine.standing_reason];
+                snprintf(reason, sizeof reason, "%s", machine.standing_reason);
+                sighting.standing_reason = reason;
+                status = sal_machine_see(service->engine, tx, &machine, &sighting);
+        }
+        sal_machine_done(&machine);
+        return status;
+}
