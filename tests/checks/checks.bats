@@ -65,6 +65,11 @@ accepts() {
 @test "include-direction: tools see the verifying rooms only" {
         put tools/salvorctl/a.c <<<'#include "ledger/store.h"'
         refuses include-direction "tools see base, model, rollout, trust only"
+        put tools/salvorctl/a.c <<<'#include <openssl/ssl.h>'
+        refuses include-direction "OpenSSL belongs to trust/"
+        rm "$tree/tools/salvorctl/a.c"
+        put tools/salvor-recover/tls.c <<<'#include <openssl/ssl.h>'
+        accepts include-direction
 }
 
 @test "include-direction: includes are rooted, and rooms are known" {
