@@ -114,8 +114,6 @@ enum sal_status sal_admin_open(const char *dir, struct sal_admin **ret, struct s
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for the configuration");
         enum sal_status status = read_configuration(admin, reterr);
         if (!status)
-                status = sal_admin_refresh(admin, reterr);
-        if (!status)
                 *ret = SAL_STEAL(admin);
         return status;
 }
@@ -145,12 +143,17 @@ const struct sal_admin_paths *sal_admin_paths(const struct sal_admin *admin) {
         return &admin->paths;
 }
 
-const char *sal_admin_machine_url(const struct sal_admin *admin) {
-        return admin->machine_url;
-}
-
-const char *sal_admin_url(const struct sal_admin *admin) {
-        return admin->url;
+enum sal_status sal_admin_machine_url(struct sal_admin *admin, const char **ret, struct sal_err *reterr) {
+        enum sal_status status = admin->client ? SAL_OK : sal_admin_refresh(admin, reterr);
+        if (status)
+                return status;
+        if (!admin->machine_url) {
+                sal_fail(reterr, SAL_E_UNREACHABLE, "the address of the machine plane is not known");
+                sal_err_hint(reterr, "name it in %.180s/ctl.conf: machine = \"https://…\"", admin->dir);
+                return SAL_E_UNREACHABLE;
+        }
+        *ret = admin->machine_url;
+        return SAL_OK;
 }
 
 /* A call with its body as bytes, and the header of its grant once there is one. */
@@ -221,7 +224,9 @@ enum sal_status sal_admin_do(struct sal_admin *admin, const struct sal_admin_cal
         const char *bytes = text ? text : call->raw;
         size_t len = text ? strlen(text) : call->raw_len;
         sal_autofree char *grant = NULL;
-        enum sal_status status = SAL_OK;
+        enum sal_status status = admin->client ? SAL_OK : sal_admin_refresh(admin, reterr);
+        if (status)
+                return status;
         if (call->elevate) {
                 status = obtain_grant(admin, call, bytes, len, &grant, reterr);
                 if (status)

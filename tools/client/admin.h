@@ -42,20 +42,19 @@ struct sal_admin_call {
         void *sink_arg;
 };
 
-/* Reads the configuration and finds the server; connects with the first call. Errors: SAL_E_NOT_FOUND (no such folder
- * or no ctl.conf in it), SAL_E_CONFIG, SAL_E_UNREACHABLE (no address: neither configured nor in endpoints.json),
- * SAL_E_NOMEM. */
+/* Reads the configuration; the server is found and connected with the first call. Errors: SAL_E_NOT_FOUND (no such
+ * folder or no ctl.conf in it), SAL_E_CONFIG, SAL_E_NOMEM. */
 enum sal_status sal_admin_open(const char *dir, struct sal_admin **ret, struct sal_err *reterr);
 void sal_admin_free(struct sal_admin *admin); /* NULL is allowed */
 SAL_DEFINE_CLEANUP(sal_admin, sal_admin_free)
 
-/* Reads endpoints.json anew: a server that came back may listen elsewhere. Errors as sal_admin_open. */
+/* Reads endpoints.json (anew): a server that came back may listen elsewhere. Errors: SAL_E_UNREACHABLE (no address:
+ * neither configured nor in endpoints.json), SAL_E_CONFIG, SAL_E_NOMEM. */
 enum sal_status sal_admin_refresh(struct sal_admin *admin, struct sal_err *reterr);
 
 const struct sal_admin_paths *sal_admin_paths(const struct sal_admin *admin);
-/* Base URL of the machine plane, or NULL when unknown. Borrowed until the next refresh. */
-const char *sal_admin_machine_url(const struct sal_admin *admin);
-const char *sal_admin_url(const struct sal_admin *admin);
+/* Base URL of the machine plane. Borrowed until the next refresh. Errors: as sal_admin_refresh. */
+enum sal_status sal_admin_machine_url(struct sal_admin *admin, const char **ret, struct sal_err *reterr);
 
 /* One call, with a grant where one is needed. `reply` is filled whenever the server answered.
  * Errors: those of sal_client_do, and SAL_E_MALFORMED when an answer to an elevation makes no sense. */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* salvorctl artifact put, get, delete: files that campaigns restore or run, named by their SHA-256. */
+#include "base/encode.h"
+#include "command.h"
+#include "out.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { ARTIFACT_MAX_BYTES = 1 << 30 };
+
+static enum sal_status hash_file(FILE *file, char ret[static SAL_SHA256_HEX_BYTES], struct sal_err *reterr) {
+        struct sal_sha256_stream *stream = sal_sha256_stream_new();
+        if (!stream)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a hash");
+        char chunk[65536];
+        size_t n;
+        while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
+                sal_sha256_stream_add(stream, chunk, n);
+        uint8_t digest[SAL_SHA256_BYTES];
+        sal_sha256_stream_end(stream, digest);
+        sal_sha256_stream_free(stream);
+        sal_hex_encode(digest, sizeof digest, ret);
+        if (ferror(file) || fseeko(file, 0, SEEK_SET))
+                return sal_fail(reterr, SAL_E_IO, "cannot read the file: %s", strerror(errno));
+        return SAL_OK;
+}
+
+static enum sal_status run_put(struct sal_ctl *ctl, struct sal_err *reterr) {
+        sal_autofclose FILE *file = fopen(ctl->args[0], "re");
+        struct stat info;
+        if (!file || fstat(fileno(file), &info))
+                return sal_fail(reterr, errno == ENOENT ? SAL_E_NOT_FOUND : SAL_E_IO, "cannot open %.300s: %s",
+                                ctl->args[0], strerror(errno));
+        if (!S_ISREG(info.st_mode) || info.st_size > ARTIFACT_MAX_BYTES)
+                return sal_fail(reterr, SAL_E_USAGE, "%.300s is no regular file of at most 1 GiB", ctl->args[0]);
+        char sha256[SAL_SHA256_HEX_BYTES], path[SAL_CTL_PATH_BYTES];
+        enum sal_status status = hash_file(file, sha256, reterr);
+        if (status)
+                return status;
+        snprintf(path, sizeof path, "/api/v1/artifacts/%s", sha256);
+        const struct sal_admin_call call = {.method = "PUT",
+                                            .path = path,
+                                            .file = file,
+                                            .file_len = info.st_size,
+                                            .content_type = "application/octet-stream",
+                                            .timeout_ms = 3600 * 1000};
+        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
+        status = sal_admin_do(ctl->admin, &call, &reply, reterr);
+        if (status)
+                return status;
+        /* What a campaign's action says of it, ready to be pasted. */
+        sal_autojson json_t *document = json_pack("{s:s, s:I}", "sha256", sha256, "length", (json_int_t)info.st_size);
+        if (ctl->json)
+                sal_out_json(document);
+        else
+                printf("{\"sha256\": \"%s\", \"length\": %lld}\n", sha256, (long long)info.st_size);
+        return SAL_OK;
+}
+
+static enum sal_status artifact_path(const char *sha256, char ret[static SAL_CTL_PATH_BYTES], struct sal_err *reterr) {
+        if (!sal_is_sha256_hex(sha256))
+                return sal_fail(reterr, SAL_E_USAGE, "\"%.80s\" is no SHA-256 in lower-case hex", sha256);
+        snprintf(ret, SAL_CTL_PATH_BYTES, "/api/v1/artifacts/%s", sha256);
+        return SAL_OK;
+}
+
+static bool to_file(void *arg, const void *data, size_t len) {
+        return fwrite(data, 1, len, arg) == len;
+}
+
+static enum sal_status run_get(struct sal_ctl *ctl, struct sal_err *reterr) {
+        char path[SAL_CTL_PATH_BYTES];
+        enum sal_status status = artifact_path(ctl->args[0], path, reterr);
+        if (status)
+                return status;
+        if (isatty(STDOUT_FILENO)) {
+                sal_fail(reterr, SAL_E_USAGE, "an artifact's bytes do not go to a terminal");
+                sal_err_hint(reterr, "send standard output to a file");
+                return SAL_E_USAGE;
+        }
+        const struct sal_admin_call call = {.path = path,
+                                            .accept = "application/octet-stream, application/problem+json",
+                                            .timeout_ms = 3600 * 1000,
+                                            .sink = to_file,
+                                            .sink_arg = stdout};
+        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
+        return sal_admin_do(ctl->admin, &call, &reply, reterr);
+}
+
+static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
+        char path[SAL_CTL_PATH_BYTES];
+        enum sal_status status = artifact_path(ctl->args[0], path, reterr);
+        const struct sal_admin_call call = {.method = "DELETE", .path = path};
+        sal_autojson json_t *answer = NULL;
+        if (!status)
+                status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (status)
+                return status;
+        if (ctl->json)
+                sal_out_json(answer);
+        else
+                sal_out_line(stdout, "deleted ", ctl->args[0], NULL);
+        return SAL_OK;
+}
+
+const struct sal_command sal_commands_artifact[] = {
+        {.group = "artifact",
+         .verb = "put",
+         .args = "FILE",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "Store a file that campaigns name; prints its sha256 and length",
+         .run = run_put},
+        {.group = "artifact",
+         .verb = "get",
+         .args = "SHA256",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "Write its bytes to standard output",
+         .run = run_get},
+        {.group = "artifact",
+         .verb = "delete",
+         .args = "SHA256",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "Remove it",
+         .run = run_delete},
+        {0},
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* salvorctl campaign start, pause, resume, advance, halt, withdraw, approve: the life of a campaign. */
+#include "base/encode.h"
+#include "command.h"
+#include "model/campaign.h"
+#include "out.h"
+#include "trust/dsse.h"
+
+#include <string.h>
+
+/* One row per act: which version a bare ID means, whether the server wants a grant, what a person reads afterwards. */
+static const struct act {
+        const char *verb;
+        enum sal_ctl_want want;
+        bool elevate;
+        const char *done;
+} acts[] = {
+        {"start", SAL_WANT_READY, true, "started"}, {"pause", SAL_WANT_LIVE, false, "paused"},
+        {"resume", SAL_WANT_LIVE, true, "resumed"}, {"advance", SAL_WANT_LIVE, true, "advanced"},
+        {"halt", SAL_WANT_LIVE, false, "halted"},   {"withdraw", SAL_WANT_LIVE, true, "withdrawn"},
+};
+
+static const struct act *find_act(const char *verb) {
+        const struct act *act = acts;
+        while (strcmp(act->verb, verb) != 0)
+                act++;
+        return act;
+}
+
+/* A halt by the engine has to be read before it is undone: the error then says how. */
+static void hint_acknowledge(const struct sal_ctl *ctl, enum sal_status status, struct sal_err *reterr) {
+        if (status != SAL_E_ACKNOWLEDGE || !reterr)
+                return;
+        sal_err_hint(reterr, "read it with `salvorctl campaign decisions %.100s`, then repeat with --acknowledge %s",
+                     ctl->args[0], *reterr->ref ? reterr->ref : "ID");
+}
+
+static enum sal_status run_act(struct sal_ctl *ctl, struct sal_err *reterr) {
+        const struct act *act = find_act(ctl->command->verb);
+        const char *cohort = ctl->options[SAL_OPT_COHORT];
+        if (cohort && (!strchr(cohort, '=') || *cohort == '='))
+                return sal_fail(reterr, SAL_E_USAGE, "--cohort takes FACT=VALUE, not \"%.80s\"", cohort);
+        sal_autofree char *reason = NULL;
+        struct sal_ctl_campaign campaign;
+        enum sal_status status = sal_ctl_reason(ctl, act->elevate, &reason, reterr);
+        if (!status)
+                status = sal_ctl_resolve(ctl, ctl->args[0], act->want, &campaign, reterr);
+        if (status)
+                return status;
+        sal_autojson json_t *body = json_pack("{s:s, s:s*, s:s*}", "reason", reason, "acknowledge",
+                                              ctl->options[SAL_OPT_ACKNOWLEDGE], "cohort", cohort);
+        if (!body)
+                return sal_fail(reterr, SAL_E_USAGE, "the reason, cohort or acknowledgement is no UTF-8 text");
+        char path[SAL_CTL_PATH_BYTES];
+        sal_ctl_path(&campaign, act->verb, path);
+        const struct sal_admin_call call = {
+                .method = "POST", .path = path, .body = body, .elevate = act->elevate, .reason = reason};
+        sal_autojson json_t *answer = NULL;
+        status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (status) {
+                hint_acknowledge(ctl, status, reterr);
+                return status;
+        }
+        if (ctl->json) {
+                sal_out_json(answer);
+                return SAL_OK;
+        }
+        printf("%s %s@%lld", act->done, campaign.id, (long long)campaign.version);
+        if (*sal_text(answer, "state")) {
+                fputs(": now ", stdout);
+                sal_safe_print(stdout, sal_text(answer, "state"));
+        }
+        fputc('\n', stdout);
+        return SAL_OK;
+}
+
+/* Approves the very bytes that the server shows now, so that a draft changed meanwhile is not approved unseen. */
+static enum sal_status run_approve(struct sal_ctl *ctl, struct sal_err *reterr) {
+        struct sal_ctl_campaign campaign;
+        char path[SAL_CTL_PATH_BYTES], digest[SAL_SHA256_HEX_BYTES];
+        enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_UNSIGNED, &campaign, reterr);
+        if (status)
+                return status;
+        sal_ctl_path(&campaign, "payload", path);
+        const struct sal_admin_call fetch = {.path = path, .accept = SAL_CAMPAIGN_TYPE ", application/problem+json"};
+        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
+        status = sal_admin_do(ctl->admin, &fetch, &reply, reterr);
+        if (status)
+                return status;
+        sal_autobuf struct sal_buf pae = SAL_BUF_INIT;
+        sal_dsse_pae(SAL_CAMPAIGN_TYPE, reply.body.data, reply.body.len, &pae);
+        sal_sha256_hex(pae.data ? pae.data : "", pae.len, digest);
+        sal_ctl_path(&campaign, "approvals", path);
+        sal_autojson json_t *body = json_pack("{s:s}", "digest", digest);
+        const struct sal_admin_call call = {.method = "POST", .path = path, .body = body};
+        sal_autojson json_t *answer = NULL;
+        status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (status)
+                return status;
+        if (ctl->json)
+                sal_out_json(answer);
+        else
+                printf("approved %s@%lld, digest %s\n", campaign.id, (long long)campaign.version, digest);
+        return SAL_OK;
+}
+
+#define ACT(name, text, more, extra)                                                                            \
+        {                                                                                                       \
+                .group = "campaign", .verb = (name), .args = "ID[@V]", .min_args = 1, .max_args = 1,            \
+                .options = SAL_BIT(SAL_OPT_REASON) | (extra), .summary = (text), .help = (more), .run = run_act \
+        }
+
+const struct sal_command sal_commands_life[] = {
+        ACT("start", "Begin the rollout of a signed campaign",
+            "Freezes the signatures; other live versions of the same id are withdrawn.", 0),
+        ACT("pause", "Offer nothing more until resumed; what is under way ends", NULL, 0),
+        ACT("resume", "Go on after a pause or a halt",
+            "A halt by the engine must be acknowledged: --acknowledge with the id of the newest halt decision.\n"
+            "With --cohort only that held cohort is released.",
+            SAL_BIT(SAL_OPT_ACKNOWLEDGE) | SAL_BIT(SAL_OPT_COHORT)),
+        ACT("advance", "Open the next ring by hand", NULL, SAL_BIT(SAL_OPT_ACKNOWLEDGE)),
+        ACT("halt", "Stop: recall what was offered and not applied", NULL, 0),
+        ACT("withdraw", "End it for good", NULL, 0),
+        {.group = "campaign",
+         .verb = "approve",
+         .args = "ID[@V]",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "Approve the digest, where the policy asks for it",
+         .run = run_approve},
+        {0},
+};

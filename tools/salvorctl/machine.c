@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* salvorctl machine list, show, explain, pin, opt-out, import: the fleet. */
+#include "command.h"
+#include "model/campaign.h"
+#include "model/plan.h"
+#include "out.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static enum sal_status machine_path(const char *id, const char *what, char ret[static SAL_CTL_PATH_BYTES],
+                                    struct sal_err *reterr) {
+        if (!sal_machine_id_valid(id))
+                return sal_fail(reterr, SAL_E_USAGE,
+                                "\"%.80s\" is no machine id: 1 to 64 of [A-Za-z0-9._:-], no leading dot", id);
+        snprintf(ret, SAL_CTL_PATH_BYTES, "/api/v1/machines/%s%s%s", id, what ? "/" : "", what ? what : "");
+        return SAL_OK;
+}
+
+static void add_query(struct sal_buf *query, const char *name, const char *value) {
+        if (query->len)
+                sal_buf_putc(query, '&');
+        sal_buf_puts(query, name);
+        sal_buf_putc(query, '=');
+        sal_client_query_escape(query, value);
+}
+
+static enum sal_status make_query(const struct sal_ctl *ctl, struct sal_buf *query, struct sal_err *reterr) {
+        if (sal_ctl_has(ctl, SAL_OPT_RING))
+                add_query(query, "ring", ctl->options[SAL_OPT_RING]);
+        if (sal_ctl_has(ctl, SAL_OPT_STATE))
+                add_query(query, "state", ctl->options[SAL_OPT_STATE]);
+        for (size_t i = 0; i < ctl->fact_count; i++) {
+                const char *equals = strchr(ctl->facts[i], '=');
+                char name[80];
+                snprintf(name, sizeof name, "fact.%.*s", equals ? (int)(equals - ctl->facts[i]) : 0, ctl->facts[i]);
+                if (!equals || !sal_fact_name_valid(name + 5))
+                        return sal_fail(reterr, SAL_E_USAGE, "--fact takes NAME=VALUE, not \"%.80s\"", ctl->facts[i]);
+                add_query(query, name, equals + 1);
+        }
+        return query->failed ? sal_fail(reterr, SAL_E_NOMEM, "no memory for a query") : SAL_OK;
+}
+
+static bool to_stdout(void *arg, const void *data, size_t len) {
+        (void)arg;
+        return fwrite(data, 1, len, stdout) == len;
+}
+
+static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
+        int64_t limit = SAL_CTL_LIST_ITEMS;
+        sal_autobuf struct sal_buf query = SAL_BUF_INIT;
+        sal_autojson json_t *items = NULL;
+        bool more = false;
+        enum sal_status status = sal_ctl_int(ctl, SAL_OPT_LIMIT, 1, 10000000, &limit, reterr);
+        if (!status)
+                status = make_query(ctl, &query, reterr);
+        if (!status && sal_ctl_has(ctl, SAL_OPT_CSV)) {
+                const struct sal_admin_call call = {.path = "/api/v1/machines",
+                                                    .query = query.len ? query.data : NULL,
+                                                    .accept = "text/csv, application/problem+json;q=0.5",
+                                                    .sink = to_stdout};
+                sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
+                return sal_admin_do(ctl->admin, &call, &reply, reterr);
+        }
+        if (!status)
+                status = sal_admin_list(ctl->admin, "/api/v1/machines", query.data, (size_t)limit, &items, &more,
+                                        reterr);
+        if (status)
+                return status;
+        if (ctl->json) {
+                sal_autojson json_t *document = json_pack("{s:O, s:b}", "items", items, "more", more);
+                sal_out_json(document);
+                return SAL_OK;
+        }
+        static const char *const heads[] = {"MACHINE", "STATE",     "WHY",        "PIN",
+                                            "OPT_OUT", "LAST_SEEN", "OS_VERSION", "MODEL"};
+        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
+        for (size_t i = 0; i < json_array_size(items); i++) {
+                const json_t *row = json_array_get(items, i);
+                const json_t *facts = json_object_get(row, "facts");
+                sal_table_text(&table, sal_text(row, "machine_id"));
+                sal_table_text(&table, sal_text(row, "state"));
+                sal_table_text(&table, sal_text(row, "reason"));
+                sal_table_text(&table, sal_text(row, "pin"));
+                sal_table_json(&table, json_object_get(row, "opt_out"));
+                sal_table_text(&table, sal_text(row, "last_seen"));
+                sal_table_json(&table, json_object_get(facts, "os_version"));
+                sal_table_json(&table, json_object_get(facts, "model"));
+        }
+        sal_table_print(&table, stdout, "no machines");
+        if (more)
+                fputs("(there are more; see --limit)\n", stderr);
+        return SAL_OK;
+}
+
+/* Each member of the document on a line, objects among them member by member. */
+static void print_document(const json_t *document) {
+        const char *key;
+        json_t *value;
+        json_object_foreach ((json_t *)document, key, value) {
+                if (!json_is_object(value)) {
+                        sal_out_member(stdout, key, value);
+                        continue;
+                }
+                const char *inner;
+                json_t *inner_value;
+                json_object_foreach (value, inner, inner_value) {
+                        char label[96];
+                        snprintf(label, sizeof label, "%.40s.%.40s", key, inner);
+                        sal_out_member(stdout, label, inner_value);
+                }
+        }
+}
+
+static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
+        char path[SAL_CTL_PATH_BYTES];
+        sal_autojson json_t *document = NULL;
+        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
+        if (!status)
+                status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
+        if (status)
+                return status;
+        if (ctl->json)
+                sal_out_json(document);
+        else
+                print_document(document);
+        return SAL_OK;
+}
+
+static enum sal_status run_explain(struct sal_ctl *ctl, struct sal_err *reterr) {
+        char path[SAL_CTL_PATH_BYTES];
+        sal_autojson json_t *document = NULL;
+        enum sal_status status = machine_path(ctl->args[0], "explain", path, reterr);
+        if (!status)
+                status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
+        if (status)
+                return status;
+        if (ctl->json) {
+                sal_out_json(document);
+                return SAL_OK;
+        }
+        const json_t *rows = json_object_get(document, "campaigns");
+        if (!rows)
+                rows = json_object_get(document, "items");
+        static const char *const heads[] = {"CAMPAIGN", ">VERSION", "STATE", "RING", "ANSWER", "REASON", "DETAIL"};
+        static const char *const keys[] = {"id", "version", "state", "ring", "directive", "reason", "detail"};
+        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
+        for (size_t i = 0; i < json_array_size(rows); i++)
+                for (size_t k = 0; k < SAL_ARRAY_LEN(keys); k++)
+                        sal_table_json(&table, json_object_get(json_array_get(rows, i), keys[k]));
+        sal_table_print(&table, stdout, "no live campaign");
+        const char *directive = sal_text(document, "directive");
+        if (*directive)
+                sal_out_line(stdout, "a poll would answer now: ", directive, " (", sal_text(document, "reason"), ") ",
+                             sal_text(document, "detail"), NULL);
+        return SAL_OK;
+}
+
+static enum sal_status change(struct sal_ctl *ctl, json_t *body, const char *done, struct sal_err *reterr) {
+        char path[SAL_CTL_PATH_BYTES];
+        sal_autojson json_t *answer = NULL;
+        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
+        const struct sal_admin_call call = {.method = "PATCH", .path = path, .body = body};
+        if (!status)
+                status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (status)
+                return status;
+        if (ctl->json)
+                sal_out_json(answer);
+        else
+                sal_out_line(stdout, ctl->args[0], ": ", done, NULL);
+        return SAL_OK;
+}
+
+static enum sal_status run_pin(struct sal_ctl *ctl, struct sal_err *reterr) {
+        bool none = sal_ctl_has(ctl, SAL_OPT_NONE);
+        if (none == (ctl->arg_count == 2))
+                return sal_fail(reterr, SAL_E_USAGE, "\"machine pin\" needs ID RING, or ID --none");
+        if (!none && !sal_ring_name_valid(ctl->args[1]))
+                return sal_fail(reterr, SAL_E_USAGE, "\"%.40s\" is no ring name: [a-z0-9-]{1,32}", ctl->args[1]);
+        sal_autojson json_t *body = none ? json_pack("{s:n}", "pin") : json_pack("{s:s}", "pin", ctl->args[1]);
+        char done[80];
+        snprintf(done, sizeof done, "%s%.40s", none ? "no longer pinned" : "pinned to ", none ? "" : ctl->args[1]);
+        return change(ctl, body, done, reterr);
+}
+
+static enum sal_status run_opt_out(struct sal_ctl *ctl, struct sal_err *reterr) {
+        bool undo = sal_ctl_has(ctl, SAL_OPT_UNDO);
+        sal_autojson json_t *body = json_pack("{s:b}", "opt_out", !undo);
+        return change(ctl, body, undo ? "takes part again" : "opted out: it receives nothing", reterr);
+}
+
+static enum sal_status run_import(struct sal_ctl *ctl, struct sal_err *reterr) {
+        sal_autofclose FILE *file = fopen(ctl->args[0], "re");
+        struct stat info;
+        if (!file || fstat(fileno(file), &info))
+                return sal_fail(reterr, errno == ENOENT ? SAL_E_NOT_FOUND : SAL_E_IO, "cannot open %.300s: %s",
+                                ctl->args[0], strerror(errno));
+        if (!S_ISREG(info.st_mode))
+                return sal_fail(reterr, SAL_E_USAGE, "%.300s is no regular file", ctl->args[0]);
+        const struct sal_admin_call call = {.method = "POST",
+                                            .path = "/api/v1/machines/import",
+                                            .file = file,
+                                            .file_len = info.st_size,
+                                            .content_type = "application/x-ndjson",
+                                            .timeout_ms = 3600 * 1000};
+        sal_autojson json_t *answer = NULL;
+        enum sal_status status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (status)
+                return status;
+        if (ctl->json)
+                sal_out_json(answer);
+        else
+                print_document(answer);
+        return SAL_OK;
+}
+
+const struct sal_command sal_commands_machine[] = {
+        {.group = "machine",
+         .verb = "list",
+         .args = "",
+         .options = SAL_BIT(SAL_OPT_RING) | SAL_BIT(SAL_OPT_STATE) | SAL_BIT(SAL_OPT_FACT) | SAL_BIT(SAL_OPT_LIMIT) |
+                    SAL_BIT(SAL_OPT_CSV),
+         .summary = "The fleet; --state needs_hands: who to send a person to",
+         .run = run_list},
+        {.group = "machine",
+         .verb = "show",
+         .args = "ID",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "All that is known of one machine",
+         .run = run_show},
+        {.group = "machine",
+         .verb = "explain",
+         .args = "ID",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "What a poll would answer now, campaign by campaign, and why",
+         .run = run_explain},
+        {.group = "machine",
+         .verb = "pin",
+         .args = "ID RING",
+         .min_args = 1,
+         .max_args = 2,
+         .options = SAL_BIT(SAL_OPT_NONE),
+         .summary = "Keep a machine in one ring whatever the campaign",
+         .run = run_pin},
+        {.group = "machine",
+         .verb = "opt-out",
+         .args = "ID",
+         .min_args = 1,
+         .max_args = 1,
+         .options = SAL_BIT(SAL_OPT_UNDO),
+         .summary = "Never offer anything to a machine",
+         .run = run_opt_out},
+        {.group = "machine",
+         .verb = "import",
+         .args = "FILE",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "Make machines known from a list, one JSON object per line",
+         .run = run_import},
+        {0},
+};

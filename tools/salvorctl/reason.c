@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only a person at the terminal can say: why, and the passphrase of a key. */
+#include "command.h"
+#include "out.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <termios.h>
+
+enum { REASON_MAX_BYTES = 255 };
+
+static char *plain_sentence(void) {
+        const struct passwd *user = getpwuid(getuid());
+        sal_autobuf struct sal_buf text = SAL_BUF_INIT;
+        sal_buf_printf(&text, "by %.64s via salvorctl", user ? user->pw_name : "an unnamed user");
+        return sal_buf_take(&text, NULL);
+}
+
+static char *ask_reason(void) {
+        char line[REASON_MAX_BYTES + 2];
+        fputs("Reason (kept in the journal): ", stderr);
+        fflush(stderr);
+        if (!fgets(line, sizeof line, stdin))
+                return NULL;
+        line[strcspn(line, "\r\n")] = '\0';
+        return *line ? strdup(line) : NULL;
+}
+
+enum sal_status sal_ctl_reason(const struct sal_ctl *ctl, bool ask, char **ret, struct sal_err *reterr) {
+        const char *given = ctl->options[SAL_OPT_REASON];
+        if (given && (!*given || strlen(given) > REASON_MAX_BYTES))
+                return sal_fail(reterr, SAL_E_USAGE, "--reason takes 1 to %d bytes", REASON_MAX_BYTES);
+        char *text = NULL;
+        if (given)
+                text = strdup(given);
+        else if (ask && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+                text = ask_reason();
+        if (!text)
+                text = plain_sentence();
+        if (!text)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for the reason");
+        *ret = text;
+        return SAL_OK;
+}
+
+int sal_ctl_ask_passphrase(void *context, char *ret_text, size_t size) {
+        (void)context;
+        sal_autofclose FILE *terminal = fopen("/dev/tty", "r+e");
+        if (!terminal || size < 2)
+                return -1;
+        struct termios before, quiet;
+        if (tcgetattr(fileno(terminal), &before))
+                return -1;
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        fputs("Passphrase of the key: ", terminal);
+        fflush(terminal);
+        tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
+        int len = -1;
+        if (fgets(ret_text, (int)(size > 1024 ? 1024 : size), terminal)) {
+                ret_text[strcspn(ret_text, "\r\n")] = '\0';
+                len = (int)strlen(ret_text);
+        }
+        tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+        fputc('\n', terminal);
+        return len;
+}
