@@ -41,7 +41,8 @@ struct sal_ledger_hooks {
         enum sal_status (*before_commit)(struct sal_tx *tx, void *arg);
         /* After the commit, before the jobs' done. */
         void (*committed)(void *arg);
-        /* After a rollback: reads the state again (reads only). A failure here is tried again before the next batch. */
+        /* After a rollback: reads the state again (reads only); sal_tx_detail gives the reason of the rollback. A
+         * failure here is tried again before the next batch. */
         enum sal_status (*rolled_back)(struct sal_tx *tx, void *arg);
         /* Milliseconds until a batch is wanted though no job waits; -1: none. Asked after every batch. */
         int64_t (*next_wake_ms)(void *arg);
@@ -62,8 +63,8 @@ enum sal_status sal_ledger_start(struct sal_ledger *ledger, const struct sal_led
                                  struct sal_err *reterr);
 
 /* Queues a job. `run` gives the job's own result, which `done` receives unless the batch was rolled back (then
- * SAL_E_IO, SAL_E_CORRUPT …). A job that returns a failure must not have written anything. Errors: SAL_E_OVERLOADED
- * (lane full, or stopping): done is then never called. */
+ * SAL_E_IO, SAL_E_CORRUPT …). A job that returns a failure must not have written anything: if it has, the whole batch
+ * is rolled back with SAL_E_INTERNAL. Errors: SAL_E_OVERLOADED (lane full, or stopping): done is then never called. */
 enum sal_status sal_ledger_submit(struct sal_ledger *ledger, enum sal_lane lane,
                                   enum sal_status (*run)(struct sal_tx *tx, void *arg),
                                   void (*done)(void *arg, enum sal_status status), void *arg);
@@ -75,7 +76,8 @@ void sal_ledger_wake(struct sal_ledger *ledger);
 unsigned sal_ledger_depth(const struct sal_ledger *ledger);
 double sal_ledger_load(const struct sal_ledger *ledger);
 
-/* Works off what is queued, refuses new jobs, joins the thread. Not on the ledger's thread. */
+/* Refuses new jobs, works off what is queued, runs a last batch (so that before_commit can write what it holds), joins
+ * the thread. Not on the ledger's thread. */
 void sal_ledger_stop(struct sal_ledger *ledger);
 /* Checkpoints the WAL and closes. NULL is allowed. */
 void sal_ledger_close(struct sal_ledger *ledger);

@@ -4,7 +4,8 @@
  * leaves this room.
  *
  * Thread: the ledger's, inside a job or hook (struct sal_tx). Ownership: `_get` fills a row that the caller releases
- * with its `_done`; rows given to a callback are borrowed for the call. A callback that returns false ends the walk.
+ * with its `_done`; rows given to a callback are borrowed for the call. A callback that returns false ends the walk; it
+ * may call every function of this header, and change the row that it was given.
  * Errors of every write: SAL_E_IO, SAL_E_CORRUPT, SAL_E_NOMEM; they mark the batch as failed (it will be rolled back).
  * Errors of every read: the same, and SAL_E_NOT_FOUND where said.
  */
@@ -188,7 +189,7 @@ enum sal_status sal_offer_each_special(struct sal_tx *tx, int64_t campaign_row, 
 enum sal_status sal_offer_each_cohort(struct sal_tx *tx, int64_t campaign_row, int64_t period, int j,
                                       bool (*each)(void *arg, const struct sal_offer *offer), void *arg);
 /* Ids of all machines that hold any offer of a live campaign, and of those within relapse reach: for the offer filter.
- */
+ * An id may come more than once, and one out of reach may come too. */
 enum sal_status sal_offer_each_live_machine(struct sal_tx *tx, bool (*each)(void *arg, const char *machine_id),
                                             void *arg);
 /* Per ring: distinct machines with an offer, unsettled, succeeded, failed, not_applicable offers. rings <=

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/log.h"
+#include "ledger/internal.h"
+#include "ledger/stats.h"
+
+#include <string.h>
+
+enum {
+        CHECKPOINT_IDLE_PAGES = 1000, /* 4 MiB: carried over when nothing else waits */
+        CHECKPOINT_MAX_PAGES = 16384, /* 64 MiB: carried over though jobs wait */
+        RETRY_FIRST_MS = 100,
+        RETRY_MAX_MS = 5000,
+};
+
+int64_t sal_tx_now_ms(const struct sal_tx *tx) {
+        return tx->now_ms;
+}
+
+int64_t sal_tx_mono_ms(const struct sal_tx *tx) {
+        return tx->mono_ms;
+}
+
+enum sal_status sal_tx_status(const struct sal_tx *tx) {
+        return tx->status;
+}
+
+const char *sal_tx_detail(const struct sal_tx *tx) {
+        return tx->detail;
+}
+
+static void run_plain(struct sal_tx *tx, enum sal_sql sql) {
+        sal_autoquery struct sal_query q = sal_query_open(tx, sql);
+        sal_query_run(&q);
+}
+
+void sal_tx_begin(struct sal_ledger *ledger) {
+        ledger->tx = (struct sal_tx){.ledger = ledger, .now_ms = sal_clock_wall_ms(), .mono_ms = sal_clock_mono_ms()};
+        run_plain(&ledger->tx, SAL_SQL_BEGIN);
+}
+
+/* The statement is run past the transaction's own status, which forbids everything else after a failure. SQLite may
+ * have rolled back by itself already. */
+static void roll_back(struct sal_ledger *ledger) {
+        if (!sqlite3_get_autocommit(ledger->db))
+                sqlite3_exec(ledger->db, sal_sql_texts[SAL_SQL_ROLLBACK], NULL, NULL, NULL);
+        ledger->reload_wanted = true;
+        sal_stats_rollback();
+}
+
+enum sal_status sal_tx_end(struct sal_ledger *ledger) {
+        struct sal_tx *tx = &ledger->tx;
+        if (tx->status == SAL_OK)
+                sal_sums_flush(tx);
+        if (tx->status == SAL_OK)
+                run_plain(tx, SAL_SQL_COMMIT);
+        if (tx->status != SAL_OK)
+                roll_back(ledger);
+        return tx->status;
+}
+
+/* ---- after a rollback ---- */
+
+/* Reads again what is kept in memory, here and above. The reason of the rollback stays readable in the detail. */
+enum sal_status sal_reload(struct sal_ledger *ledger) {
+        struct sal_tx *tx = &ledger->tx;
+        char reason[SAL_TX_DETAIL_BYTES];
+        memcpy(reason, tx->detail, sizeof reason);
+        sal_tx_begin(ledger);
+        if (tx->status == SAL_OK)
+                memcpy(tx->detail, reason, sizeof reason);
+        enum sal_status status = tx->status == SAL_OK ? sal_sums_load(tx) : tx->status;
+        if (status == SAL_OK && ledger->hooks.rolled_back)
+                status = ledger->hooks.rolled_back(tx, ledger->hooks.arg);
+        if (status == SAL_OK)
+                status = tx->status;
+        if (!sqlite3_get_autocommit(ledger->db))
+                sqlite3_exec(ledger->db, sal_sql_texts[SAL_SQL_ROLLBACK], NULL, NULL, NULL);
+        ledger->reload_wanted = status != SAL_OK;
+        return status;
+}
+
+/* While the disk fails, timers try again ever more rarely; a job is always tried at once, so that it gets an answer. */
+static void note_outcome(struct sal_ledger *ledger, bool good) {
+        if (good) {
+                ledger->failures = 0;
+                ledger->retry_mono_ms = 0;
+                return;
+        }
+        unsigned shift = ledger->failures < 6 ? ledger->failures : 6;
+        int64_t pause_ms = (int64_t)RETRY_FIRST_MS << shift;
+        ledger->failures++;
+        ledger->retry_mono_ms = sal_clock_mono_ms() + (pause_ms < RETRY_MAX_MS ? pause_ms : RETRY_MAX_MS);
+}
+
+/* ---- a batch ---- */
+
+static int64_t jobs_changes(const struct sal_ledger *ledger) {
+        return sqlite3_total_changes64(ledger->db) - ledger->sums_changes;
+}
+
+/* A job that fails promises to have written nothing; one that breaks this must not take half of its work to the disk.
+ */
+static void run_job(struct sal_ledger *ledger, struct sal_job *job) {
+        struct sal_tx *tx = &ledger->tx;
+        int64_t changes = jobs_changes(ledger);
+        job->status = job->run(tx, job->arg);
+        if (job->status != SAL_OK && tx->status == SAL_OK && jobs_changes(ledger) != changes)
+                sal_tx_fail(tx, SAL_E_INTERNAL, "a job failed (%s) after it had written",
+                            sal_status_info(job->status)->name);
+}
+
+static unsigned run_jobs(struct sal_ledger *ledger) {
+        struct sal_tx *tx = &ledger->tx;
+        unsigned count = 0;
+        while (count < ledger->batch_max && tx->status == SAL_OK) {
+                if (count && sal_clock_mono_ms() - tx->mono_ms >= ledger->batch_max_ms)
+                        break;
+                if (!sal_queue_take(ledger, &ledger->batch[count]))
+                        break;
+                run_job(ledger, &ledger->batch[count++]);
+        }
+        return count;
+}
+
+/* When the batch failed before any job ran, those that wait are told so, instead of waiting for a disk that may never
+ * come back. */
+static unsigned take_unrun(struct sal_ledger *ledger) {
+        unsigned count = 0;
+        while (count < ledger->batch_max && sal_queue_take(ledger, &ledger->batch[count]))
+                count++;
+        return count;
+}
+
+static enum sal_status begin_batch(struct sal_ledger *ledger) {
+        if (ledger->reload_wanted) {
+                enum sal_status status = sal_reload(ledger);
+                if (status != SAL_OK)
+                        return status;
+        }
+        sal_tx_begin(ledger);
+        if (ledger->tx.status == SAL_OK && ledger->hooks.begin)
+                ledger->hooks.begin(&ledger->tx, ledger->hooks.arg);
+        return ledger->tx.status;
+}
+
+static enum sal_status end_batch(struct sal_ledger *ledger, unsigned count) {
+        struct sal_tx *tx = &ledger->tx;
+        if (tx->status == SAL_OK && ledger->hooks.before_commit) {
+                enum sal_status status = ledger->hooks.before_commit(tx, ledger->hooks.arg);
+                if (status != SAL_OK)
+                        sal_tx_fail(tx, status, "what gathered in memory could not be written");
+        }
+        int64_t before_us = sal_clock_mono_us();
+        enum sal_status status = sal_tx_end(ledger);
+        if (status == SAL_OK)
+                sal_stats_commit(count, sal_clock_mono_us() - before_us);
+        return status;
+}
+
+void sal_batch_run(struct sal_ledger *ledger) {
+        unsigned count = 0;
+        enum sal_status status = begin_batch(ledger);
+        bool begun = !ledger->reload_wanted;
+        if (status == SAL_OK)
+                count = run_jobs(ledger);
+        if (begun)
+                status = end_batch(ledger, count);
+        if (status != SAL_OK && count == 0)
+                count = take_unrun(ledger);
+        if (status == SAL_OK) {
+                if (ledger->hooks.committed)
+                        ledger->hooks.committed(ledger->hooks.arg);
+        } else {
+                sal_log(SAL_LOG_DEBUG, "ledger.rollback", SAL_F_STR("reason", ledger->tx.detail),
+                        SAL_F_INT("jobs", count));
+                if (begun)
+                        sal_reload(ledger);
+        }
+        note_outcome(ledger, status == SAL_OK);
+        for (unsigned i = 0; i < count; i++) {
+                struct sal_job *job = &ledger->batch[i];
+                job->done(job->arg, status == SAL_OK ? job->status : status);
+        }
+}
+
+/* ---- the write-ahead log ---- */
+
+bool sal_checkpoint_wanted(const struct sal_ledger *ledger) {
+        return ledger->wal_pages >= CHECKPOINT_IDLE_PAGES && sal_clock_mono_ms() >= ledger->checkpoint_retry_mono_ms;
+}
+
+void sal_checkpoint(struct sal_ledger *ledger, bool idle) {
+        if (ledger->wal_pages < (idle ? CHECKPOINT_IDLE_PAGES : CHECKPOINT_MAX_PAGES))
+                return;
+        if (sal_clock_mono_ms() < ledger->checkpoint_retry_mono_ms)
+                return;
+        int64_t before_us = sal_clock_mono_us();
+        int in_log = 0, carried = 0;
+        int code = sqlite3_wal_checkpoint_v2(ledger->db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_log, &carried);
+        if (code != SQLITE_OK) {
+                sal_log(SAL_LOG_DEBUG, "ledger.checkpoint", SAL_F_STR("error", sqlite3_errmsg(ledger->db)));
+                ledger->checkpoint_retry_mono_ms = sal_clock_mono_ms() + RETRY_MAX_MS;
+                return;
+        }
+        ledger->wal_pages = in_log - carried;
+        sal_stats_checkpoint(sal_clock_mono_us() - before_us, ledger->wal_pages);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Statements: every SQL text that runs in a transaction, by name. They are prepared on first use and kept until the
+ * ledger closes. This header is private to ledger/ and its tests.
+ *
+ * Thread: constants. Ownership: static texts.
+ */
+#ifndef SAL_LEDGER_STATEMENTS_H
+#define SAL_LEDGER_STATEMENTS_H
+
+enum sal_sql {
+        SAL_SQL_BEGIN,
+        SAL_SQL_COMMIT,
+        SAL_SQL_ROLLBACK,
+
+        SAL_SQL_SETTING_GET,
+        SAL_SQL_SETTING_PUT,
+
+        SAL_SQL_MACHINE_GET,
+        SAL_SQL_MACHINE_GET_ROW,
+        SAL_SQL_MACHINE_INSERT,
+        SAL_SQL_MACHINE_KEYS,
+        SAL_SQL_MACHINE_UPDATE,
+        SAL_SQL_MACHINE_UPDATE_SEEN,
+        SAL_SQL_MACHINE_EACH,
+        SAL_SQL_MACHINE_EACH_STANDING,
+        SAL_SQL_MACHINE_EACH_SPECIAL,
+        SAL_SQL_MACHINE_COUNTS,
+        SAL_SQL_MACHINE_COUNT_PUT,
+
+        SAL_SQL_CAMPAIGN_GET,
+        SAL_SQL_CAMPAIGN_INSERT,
+        SAL_SQL_CAMPAIGN_UPDATE,
+        SAL_SQL_CAMPAIGN_DELETE,
+        SAL_SQL_CAMPAIGN_EACH,
+        SAL_SQL_CAMPAIGN_EACH_LIVE,
+        SAL_SQL_CAMPAIGN_BYTES_GET,
+        SAL_SQL_CAMPAIGN_BYTES_INSERT,
+        SAL_SQL_CAMPAIGN_PAYLOAD_PUT,
+        SAL_SQL_CAMPAIGN_ENVELOPE_PUT,
+        SAL_SQL_SIGNATURE_PUT,
+        SAL_SQL_SIGNATURE_EACH,
+        SAL_SQL_SIGNATURE_DELETE_ALL,
+
+        SAL_SQL_OFFER_INSERT,
+        SAL_SQL_OFFER_ANY,
+        SAL_SQL_OFFER_COHORT_INSERT,
+        SAL_SQL_OFFER_KEYS,
+        SAL_SQL_OFFER_UPDATE,
+        SAL_SQL_OFFER_UPDATE_STATE,
+        SAL_SQL_OFFER_GET,
+        SAL_SQL_OFFER_EACH_OF_MACHINE,
+        SAL_SQL_OFFER_EACH_OF_MACHINE_CAMPAIGN,
+        SAL_SQL_OFFER_EACH_DUE,
+        SAL_SQL_OFFER_NEXT_DUE,
+        SAL_SQL_OFFER_EACH,
+        SAL_SQL_OFFER_EACH_STATE,
+        SAL_SQL_OFFER_EACH_COHORT,
+        SAL_SQL_OFFER_SERVED_NOW,
+        SAL_SQL_OFFER_MACHINES_LIVE,
+        SAL_SQL_OFFER_MACHINES_REACH,
+        SAL_SQL_RING_COUNTS,
+        SAL_SQL_RING_COUNT_PUT,
+        SAL_SQL_REPORT_INSERT,
+        SAL_SQL_REPORT_EACH,
+
+        SAL_SQL_TALLY_PUT,
+        SAL_SQL_TALLY_EACH,
+        SAL_SQL_TALLY_CLEAR,
+
+        SAL_SQL_JOURNAL_INSERT,
+        SAL_SQL_JOURNAL_SEQ,
+        SAL_SQL_JOURNAL_EACH,
+        SAL_SQL_JOURNAL_EACH_DECISION,
+
+        SAL_SQL_TOKEN_INSERT,
+        SAL_SQL_TOKEN_FIND,
+        SAL_SQL_TOKEN_USE,
+        SAL_SQL_TOKEN_EACH,
+        SAL_SQL_TOKEN_DELETE,
+
+        SAL_SQL_ELEVATION_INSERT,
+        SAL_SQL_ELEVATION_GET,
+        SAL_SQL_ELEVATION_CONSUME,
+        SAL_SQL_ELEVATION_DROP,
+        SAL_SQL_ELEVATION_OPEN,
+
+        SAL_SQL_ARTIFACT_PUT,
+        SAL_SQL_ARTIFACT_GET,
+        SAL_SQL_ARTIFACT_EACH,
+        SAL_SQL_ARTIFACT_DELETE,
+
+        SAL_SQL_COUNT
+};
+
+extern const char *const sal_sql_texts[SAL_SQL_COUNT];
+
+#endif
