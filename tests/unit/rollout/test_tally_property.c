@@ -423,21 +423,46 @@ static bool step_judge(struct sal_tally *tally, const struct sal_slot *slot) {
         }
 }
 
+/* How a case behaves, in percent. */
+struct habits {
+        int failing, silent;
+        int failing_cohort; /* of machines of the bad cohort */
+        bool turned;        /* from now on everything new fails */
+        int oldest;         /* index from which the oldest pending offer is looked for */
+};
+
+/* Mostly the oldest pending offer, so that prefixes settle; else any. */
+static int pick_offer(uint64_t *seed, struct habits *habits) {
+        while (habits->oldest < model.count &&
+               (model.offers[habits->oldest].weight != SAL_WEIGHT_PENDING || model.offers[habits->oldest].excluded))
+                habits->oldest++;
+        return habits->oldest < model.count && below(seed, 4) ? habits->oldest : below(seed, model.count);
+}
+
+static enum sal_weight pick_outcome(uint64_t *seed, const struct habits *habits, const struct model_offer *offer) {
+        int failing = habits->failing;
+        if (in_cohort(offer, 1))
+                failing = habits->failing_cohort;
+        if (habits->turned)
+                failing = 90;
+        int dice = below(seed, 100);
+        if (offer->weight == SAL_WEIGHT_SUCCESS)
+                return below(seed, 100) < habits->failing ? SAL_WEIGHT_FAILED : SAL_WEIGHT_SUCCESS;
+        if (dice < failing)
+                return SAL_WEIGHT_FAILED;
+        if (dice < failing + habits->silent)
+                return SAL_WEIGHT_SILENT;
+        return dice > 96 ? SAL_WEIGHT_NOT_APPLICABLE : SAL_WEIGHT_SUCCESS;
+}
+
 /* One offer changes; true when the campaign halts. */
-static bool step_change(struct sal_tally *tally, uint64_t *seed, int failing, int silent) {
+static bool step_change(struct sal_tally *tally, uint64_t *seed, struct habits *habits) {
         if (!model.count)
                 return false;
-        struct model_offer *offer = &model.offers[below(seed, model.count)];
-        enum sal_weight to = SAL_WEIGHT_SUCCESS;
-        int dice = below(seed, 100);
-        if (dice < failing)
-                to = SAL_WEIGHT_FAILED;
-        else if (dice < failing + silent)
-                to = SAL_WEIGHT_SILENT;
-        else if (dice > 95)
-                to = SAL_WEIGHT_NOT_APPLICABLE;
-        if (offer->weight != SAL_WEIGHT_PENDING && (offer->weight != SAL_WEIGHT_SUCCESS || dice >= failing))
+        struct model_offer *offer = &model.offers[pick_offer(seed, habits)];
+        if (offer->weight != SAL_WEIGHT_PENDING && offer->weight != SAL_WEIGHT_SUCCESS)
                 return false;
+        enum sal_weight to = pick_outcome(seed, habits, offer);
         bool worse = sal_tally_change(tally, &offer->slot, offer->weight, to);
         assert_int_equal(sal_tally_counts(tally, &offer->slot), !offer->excluded);
         if (offer->excluded) {
@@ -479,20 +504,20 @@ static void run_case(uint64_t *seed, int steps) {
         begin(seed);
         struct sal_tally *tally = sal_tally_new(&model.plan, model.halts_resumed);
         assert_non_null(tally);
-        int failing = below(seed, 12);
-        int silent = below(seed, 16);
-        int turns = below(seed, steps);
+        struct habits habits = {.failing = below(seed, 6), .silent = below(seed, 10)};
+        habits.failing_cohort = below(seed, 3) ? 80 : habits.failing;
+        int turns = below(seed, 2) ? steps / 2 + below(seed, steps / 2) : steps;
         for (int step = 0; step < steps; step++) {
-                if (step == turns && below(seed, 3) == 0)
-                        failing = 60;
+                if (step == turns)
+                        habits.turned = true;
                 int dice = below(seed, 100);
-                if (dice < 45)
+                if (dice < 44)
                         step_offer(tally, seed);
-                else if (dice < 96 && step_change(tally, seed, failing, silent))
+                else if (dice < 96 && step_change(tally, seed, &habits))
                         break;
-                else if (dice == 96)
+                else if (dice >= 96 && dice < 98)
                         step_release(tally, seed);
-                else if (dice == 97)
+                else if (dice == 98)
                         tally = step_reload(tally, seed);
                 if (naive_advance(&model) && below(seed, 2)) {
                         sal_tally_next_stage(tally);
@@ -509,14 +534,14 @@ static void the_tally_agrees_with_a_plain_recount(void **state) {
         (void)state;
         uint64_t seed = 0x5a17ab1e5eed0001;
         for (int n = 0; n < CASES; n++)
-                run_case(&seed, 50 + below(&seed, 300));
+                run_case(&seed, 50 + below(&seed, 600));
 }
 
 static void long_histories_agree_too(void **state) {
         (void)state;
         uint64_t seed = 0x5a17ab1e5eed0002;
-        for (int n = 0; n < 4; n++)
-                run_case(&seed, 5000);
+        for (int n = 0; n < 24; n++)
+                run_case(&seed, 3000);
 }
 
 /* The same outcomes in another order give the same sums and the same judgement. */
