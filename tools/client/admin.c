@@ -18,7 +18,8 @@ struct sal_admin {
         char *policy;
         char *certificate;
         char *key_file;
-        char *endpoints;      /* file with the addresses of the running server */
+        char *state_dir;
+        char *endpoints;      /* file with the addresses of the running server, in state_dir */
         char *configured_url; /* or the addresses themselves */
         char *configured_machine_url;
         char *url;
@@ -34,7 +35,7 @@ static enum sal_status read_configuration(struct sal_admin *admin, struct sal_er
         const struct sal_config_item items[] = {
                 {.key = "admin", .value = &admin->configured_url},
                 {.key = "machine", .value = &admin->configured_machine_url},
-                {.key = "endpoints", .path = true, .value = &admin->endpoints},
+                {.key = "state_dir", .path = true, .value = &admin->state_dir},
                 {.key = "ca", .required = true, .path = true, .value = &admin->ca},
                 {.key = "certificate", .required = true, .path = true, .value = &admin->certificate},
                 {.key = "key", .required = true, .path = true, .value = &admin->key_file},
@@ -46,8 +47,10 @@ static enum sal_status read_configuration(struct sal_admin *admin, struct sal_er
                 sal_err_hint(reterr, "name the folder that `salvorctl init` made with -C DIR");
         if (status)
                 return status;
-        if (!admin->endpoints)
-                admin->endpoints = sal_path_join(admin->dir, "state/endpoints.json");
+        if (!admin->state_dir)
+                admin->state_dir = sal_path_join(admin->dir, "state");
+        if (admin->state_dir)
+                admin->endpoints = sal_path_join(admin->state_dir, "endpoints.json");
         if (!admin->root)
                 admin->root = sal_path_join(admin->dir, "1.root.json");
         if (!admin->policy)
@@ -121,7 +124,8 @@ enum sal_status sal_admin_open(const char *dir, struct sal_admin **ret, struct s
 void sal_admin_free(struct sal_admin *admin) {
         if (!admin)
                 return;
-        char *texts[] = {admin->dir,
+        char *texts[] = {admin->state_dir,
+                         admin->dir,
                          admin->ca,
                          admin->root,
                          admin->policy,

@@ -73,7 +73,7 @@ static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
                 sal_out_json(document);
                 return SAL_OK;
         }
-        static const char *const heads[] = {"MACHINE", "STATE",     "WHY",        "PIN",
+        static const char *const heads[] = {"MACHINE", "STATE",     "WHY",        "PINNED_TO",
                                             "OPT_OUT", "LAST_SEEN", "OS_VERSION", "MODEL"};
         sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
         for (size_t i = 0; i < json_array_size(items); i++) {
@@ -81,8 +81,8 @@ static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
                 const json_t *facts = json_object_get(row, "facts");
                 sal_table_text(&table, sal_text(row, "machine_id"));
                 sal_table_text(&table, sal_text(row, "state"));
-                sal_table_text(&table, sal_text(row, "reason"));
-                sal_table_text(&table, sal_text(row, "pin"));
+                sal_table_text(&table, sal_text(row, "state_reason"));
+                sal_table_text(&table, sal_text(row, "ring"));
                 sal_table_json(&table, json_object_get(row, "opt_out"));
                 sal_table_text(&table, sal_text(row, "last_seen"));
                 sal_table_json(&table, json_object_get(facts, "os_version"));
@@ -141,10 +141,8 @@ static enum sal_status run_explain(struct sal_ctl *ctl, struct sal_err *reterr) 
                 return SAL_OK;
         }
         const json_t *rows = json_object_get(document, "campaigns");
-        if (!rows)
-                rows = json_object_get(document, "items");
-        static const char *const heads[] = {"CAMPAIGN", ">VERSION", "STATE", "RING", "ANSWER", "REASON", "DETAIL"};
-        static const char *const keys[] = {"id", "version", "state", "ring", "directive", "reason", "detail"};
+        static const char *const heads[] = {"CAMPAIGN", ">VERSION", "ANSWER", "REASON", "DETAIL"};
+        static const char *const keys[] = {"campaign", "version", "directive", "reason", "detail"};
         sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
         for (size_t i = 0; i < json_array_size(rows); i++)
                 for (size_t k = 0; k < SAL_ARRAY_LEN(keys); k++)
@@ -152,8 +150,8 @@ static enum sal_status run_explain(struct sal_ctl *ctl, struct sal_err *reterr) 
         sal_table_print(&table, stdout, "no live campaign");
         const char *directive = sal_text(document, "directive");
         if (*directive)
-                sal_out_line(stdout, "a poll would answer now: ", directive, " (", sal_text(document, "reason"), ") ",
-                             sal_text(document, "detail"), NULL);
+                sal_out_line(stdout, "a poll would answer now: ", directive, " (", sal_text(document, "reason"), ")",
+                             NULL);
         return SAL_OK;
 }
 
@@ -179,7 +177,7 @@ static enum sal_status run_pin(struct sal_ctl *ctl, struct sal_err *reterr) {
                 return sal_fail(reterr, SAL_E_USAGE, "\"machine pin\" needs ID RING, or ID --none");
         if (!none && !sal_ring_name_valid(ctl->args[1]))
                 return sal_fail(reterr, SAL_E_USAGE, "\"%.40s\" is no ring name: [a-z0-9-]{1,32}", ctl->args[1]);
-        sal_autojson json_t *body = none ? json_pack("{s:n}", "pin") : json_pack("{s:s}", "pin", ctl->args[1]);
+        sal_autojson json_t *body = none ? json_pack("{s:n}", "ring") : json_pack("{s:s}", "ring", ctl->args[1]);
         char done[80];
         snprintf(done, sizeof done, "%s%.40s", none ? "no longer pinned" : "pinned to ", none ? "" : ctl->args[1]);
         return change(ctl, body, done, reterr);

@@ -63,7 +63,8 @@ static void print_signatures(const json_t *signatures) {
         for (size_t i = 0; i < json_array_size(signatures); i++) {
                 const json_t *row = json_array_get(signatures, i);
                 sal_out_line(stdout, i ? "                 " : "signed by        ",
-                             *sal_text(row, "name") ? sal_text(row, "name") : "key", " ", sal_text(row, "keyid"), NULL);
+                             *sal_text(row, "author") ? sal_text(row, "author") : "key", " ", sal_text(row, "keyid"),
+                             NULL);
         }
 }
 
@@ -134,7 +135,7 @@ static enum sal_status run_preview(struct sal_ctl *ctl, struct sal_err *reterr) 
         const json_t *rings = json_object_get(document, "rings");
         for (size_t i = 0; i < json_array_size(rings); i++) {
                 sal_table_text(&table, sal_text(json_array_get(rings, i), "name"));
-                sal_table_json(&table, json_object_get(json_array_get(rings, i), "matching"));
+                sal_table_json(&table, json_object_get(json_array_get(rings, i), "machines"));
         }
         fputc('\n', stdout);
         sal_table_print(&table, stdout, "no rings");
