@@ -141,7 +141,7 @@ static enum sal_status update_row(struct sal_tx *tx, const struct sal_offer *off
 }
 
 enum sal_status sal_offer_update(struct sal_tx *tx, const struct sal_offer *offer) {
-        struct offer_keys keys;
+        struct offer_keys keys = {0};
         enum sal_status status = get_keys(tx, offer->row, &keys);
         if (status == SAL_OK)
                 status = update_row(tx, offer, keys.state == offer->state);

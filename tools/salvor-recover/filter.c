@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "salvor-recover/filter.h"
 
+#include "base/encode.h"
 #include "salvor-recover/store.h"
 
 #include <string.h>
