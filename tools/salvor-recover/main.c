@@ -186,7 +186,7 @@ static int fail(const struct sal_err *error) {
                 sal_safe_print(stderr, error->hint);
                 fputc('\n', stderr);
         }
-        return sal_status_info(error->status)->exit;
+        return (int)sal_status_info(error->status)->exit;
 }
 
 int main(int argc, char **argv) {
@@ -210,5 +210,5 @@ int main(int argc, char **argv) {
         if (status)
                 return fail(&error);
         print_result(&result, arguments.json);
-        return result.exit;
+        return (int)result.exit;
 }
