@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,6 +53,7 @@ static UNUSED int dial_from(uint16_t port, const char *from) {
         struct timeval patience = {.tv_sec = 10};
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_true(fd >= 0);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
         inet_pton(AF_INET, from, &me.sin_addr);
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -278,7 +280,8 @@ static UNUSED struct answer tls_ask(struct tls_client *client, const char *text)
 
 /* ---- replies of handlers ---- */
 
-static UNUSED void reply_text(struct sal_http_request *request, int status, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static UNUSED void reply_text(struct sal_http_request *request, int status,
+                                                                    const char *format, ...) {
         char text[1024];
         va_list args;
         va_start(args, format);
