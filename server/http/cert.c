@@ -50,21 +50,36 @@ static const char *chain_fault(struct sal_http_connection *connection, gnutls_x5
         return status ? status_reason(status) : NULL;
 }
 
+/* Reads an ASN.1 string of which every byte is what it seems: UTF8String, PrintableString or IA5String without control
+ * bytes. (The library's own text form escapes some characters and writes others in hex.) */
+static bool asn1_text(const uint8_t *der, size_t len, char *ret, size_t size) {
+        enum { UTF8_STRING = 0x0c, PRINTABLE_STRING = 0x13, IA5_STRING = 0x16, LONG_1 = 0x81 };
+        if (len < 2 || (der[0] != UTF8_STRING && der[0] != PRINTABLE_STRING && der[0] != IA5_STRING))
+                return false;
+        size_t head = der[1] == LONG_1 ? 3 : 2;
+        if (len < head || der[1] > LONG_1 || der[head - 1] != len - head || len - head >= size || len == head)
+                return false;
+        for (size_t i = head; i < len; i++)
+                if (der[i] < 0x20 || der[i] == 0x7f)
+                        return false;
+        memcpy(ret, der + head, len - head);
+        ret[len - head] = '\0';
+        return true;
+}
+
 static const char *name_fault(gnutls_x509_crt_t certificate, struct sal_http_cert_info *info) {
-        char second[sizeof info->common_name];
-        size_t len = sizeof info->common_name, second_len = sizeof second;
-        int rc = gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, info->common_name, &len);
-        if (rc < 0 || strlen(info->common_name) != len || len == 0) {
-                info->common_name[0] = '\0';
-                return rc == GNUTLS_E_SHORT_MEMORY_BUFFER            ? "its common name is too long"
-                       : rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ? "it has no common name"
-                                                                     : "its common name cannot be used";
-        }
-        rc = gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 1, 0, second, &second_len);
-        if (rc != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
-                info->common_name[0] = '\0';
+        uint8_t der[256];
+        size_t len = sizeof der, second_len = 0;
+        int rc = gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 1, der, &len);
+        if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+                return "it has no common name";
+        if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
+                return "its common name is too long";
+        if (gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 1, 1, NULL, &second_len) !=
+            GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
                 return "it has more than one common name";
-        }
+        if (rc < 0 || !asn1_text(der, len, info->common_name, sizeof info->common_name))
+                return "its common name cannot be used";
         return NULL;
 }
 
