@@ -32,10 +32,13 @@ struct sal_query {
         enum sal_status status;
 };
 
+/* Opens a statement for parameters; sal_query_close (by sal_autoquery) gives it back. Failures stay in query->status.
+ */
 struct sal_query sal_query_open(struct sal_tx *tx, enum sal_sql sql);
 void sal_query_close(struct sal_query *query);
 #define sal_autoquery __attribute__((cleanup(sal_query_close)))
 
+/* Bind the next parameter. Texts and bytes are borrowed until the query is closed. */
 void sal_put_int(struct sal_query *query, int64_t value);
 void sal_put_text(struct sal_query *query, const char *text); /* NULL: null */
 void sal_put_text_n(struct sal_query *query, const char *text, size_t len);
@@ -50,6 +53,7 @@ enum sal_status sal_query_run(struct sal_query *query);
 /* After sal_query_row gave false: the failure, or SAL_E_NOT_FOUND. */
 enum sal_status sal_query_missing(const struct sal_query *query);
 
+/* Read the next column of the present row. */
 int64_t sal_take_int(struct sal_query *query);
 bool sal_take_bool(struct sal_query *query);
 /* A number 0..count-1; anything else is SAL_E_CORRUPT and gives 0. */

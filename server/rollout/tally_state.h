@@ -109,6 +109,7 @@ int tally_cohort_add(struct sal_tally *tally, const char *name);
 /* Takes back the cohort added last, whose name was new. */
 void tally_cohort_take_back(struct sal_tally *tally);
 
+/* ln E of these counts under the plan of the tally (evidence.h). */
 double tally_ln_e(const struct sal_tally *tally, int64_t offered, int64_t failed, int64_t silent);
 
 #endif

@@ -102,8 +102,9 @@ static void boot_id(const struct sal_fleet_world *world, int64_t number, uint32_
 }
 
 static const char *facts_of(const struct sal_fleet_world *world, int64_t number) {
-        size_t lists = world->fact_count / SAL_ARRAY_LEN(kinds);
-        size_t kind = (size_t)(sal_fleet_chance(world, number, PURPOSE_MODEL) * (double)SAL_ARRAY_LEN(kinds));
+        const size_t kind_count = SAL_ARRAY_LEN(kinds);
+        size_t lists = world->fact_count / kind_count;
+        size_t kind = (size_t)(sal_fleet_chance(world, number, PURPOSE_MODEL) * (double)kind_count);
         return world->facts[kind * lists + (size_t)number % lists];
 }
 
