@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/engine.h"
+#include "service/machine_plane.h"
+#include "service/views.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CAMPAIGNS_EXPORTED = 200, DECISIONS_EXPORTED = 20 };
+
+static json_t *fleet_view(const struct sal_act *act, enum sal_status *status) {
+        int64_t counts[SAL_STANDINGS] = {0};
+        *status = sal_machine_counts(act->tx, counts);
+        int64_t known = 0;
+        for (int i = 0; i < SAL_STANDINGS; i++)
+                known += counts[i];
+        int64_t recovering =
+                counts[SAL_STANDING_RECOVERING] + counts[SAL_STANDING_WAITING] + counts[SAL_STANDING_OFFERED];
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "known", (json_int_t)known, "in_recovery",
+                         (json_int_t)recovering, "waiting", (json_int_t)counts[SAL_STANDING_WAITING], "offered",
+                         (json_int_t)counts[SAL_STANDING_OFFERED], "back", (json_int_t)counts[SAL_STANDING_BACK],
+                         "needs_hands", (json_int_t)counts[SAL_STANDING_NEEDS_HANDS]);
+}
+
+/* The newest decisions of a campaign, oldest first. */
+struct newest {
+        json_t *items;
+};
+
+static bool keep_newest(void *arg, const struct sal_journal_entry *entry) {
+        struct newest *newest = arg;
+        json_t *decision = NULL;
+        if (!sal_json_parse(entry->detail, strlen(entry->detail), SAL_JSON_MAX_DEPTH, &decision, NULL))
+                json_array_append_new(newest->items, decision);
+        if (json_array_size(newest->items) > DECISIONS_EXPORTED)
+                json_array_remove(newest->items, 0);
+        return true;
+}
+
+struct export {
+        const struct sal_act *act;
+        json_t *campaigns;
+        enum sal_status status;
+};
+
+static bool export_campaign(void *arg, const struct sal_campaign_row *stored) {
+        struct export *export = arg;
+        if (stored->state == SAL_CAMPAIGN_DRAFT || stored->state == SAL_CAMPAIGN_READY)
+                return true;
+        json_t *view = NULL;
+        export->status = sal_campaign_show(export->act, stored->id, stored->version, &view, NULL);
+        if (export->status)
+                return false;
+        struct newest newest = {.items = json_array()};
+        export->status = sal_journal_each_decision(export->act->tx, stored->id, stored->version, 0, UINT32_MAX,
+                                                   keep_newest, &newest);
+        json_object_set_new(view, "decisions", newest.items);
+        json_object_del(view, "in_words");
+        json_object_del(view, "missing");
+        if (!json_object_get(view, "evidence"))
+                json_object_set_new(view, "evidence", json_null());
+        json_array_append_new(export->campaigns, view);
+        return export->status == SAL_OK;
+}
+
+enum sal_status sal_export(const struct sal_act *act, json_t **ret, struct sal_err *reterr) {
+        (void)reterr;
+        struct sal_engine *engine = act->service->engine;
+        struct export export = {.act = act, .campaigns = json_array()};
+        enum sal_status status;
+        json_t *fleet = fleet_view(act, &status);
+        if (!status)
+                status = sal_campaign_row_each(act->tx, "", 0, CAMPAIGNS_EXPORTED, false, export_campaign, &export);
+        if (!status)
+                status = export.status;
+        if (status) {
+                json_decref(fleet);
+                json_decref(export.campaigns);
+                return status;
+        }
+        json_t *server = json_pack("{s:s, s:s, s:b, s:I, s:I}", "version", SALVOR_VERSION, "trust_domain",
+                                   act->service->trust_domain, "kill_switch", (int)engine->kill_switch,
+                                   "served_seconds", (json_int_t)(sal_engine_served_ms(engine, act->tx) / 1000),
+                                   "queue", (json_int_t)sal_ledger_depth(act->service->ledger));
+        *ret = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "schema", "salvor.export/1", "seq",
+                         (json_int_t)sal_journal_seq(act->tx), "generated_at", sal_view_time(sal_tx_now_ms(act->tx)),
+                         "server", server, "fleet", fleet, "campaigns", export.campaigns);
+        return *ret ? SAL_OK : SAL_E_NOMEM;
+}
+
+/* ---- events ---- */
+
+struct events {
+        struct sal_buf *out;
+        int64_t last;
+};
+
+static bool write_event(void *arg, const struct sal_journal_entry *entry) {
+        struct events *events = arg;
+        char at[SAL_TIME_BYTES], offer_id[24];
+        sal_time_format(entry->at_ms, at);
+        sal_offer_id_format(entry->offer_row, offer_id);
+        sal_autojson json_t *event =
+                json_pack("{s:I, s:s, s:s, s:s?, s:o, s:s*, s:s*, s:s*, s:s*}", "seq", (json_int_t)entry->seq, "at", at,
+                          "type", sal_journal_type_name(entry->type), "campaign", entry->campaign, "version",
+                          entry->version ? json_integer(entry->version) : json_null(), "machine_id", entry->machine_id,
+                          "offer_id", entry->offer_row ? offer_id : NULL, "ring", entry->ring, "cause",
+                          entry->cause ? sal_cause_name(entry->cause) : NULL);
+        json_t *detail = NULL;
+        if (event && entry->detail &&
+            !sal_json_parse(entry->detail, strlen(entry->detail), SAL_JSON_MAX_DEPTH, &detail, NULL)) {
+                if (entry->type == SAL_JOURNAL_DECISION)
+                        json_object_set_new(event, "decision", detail);
+                else {
+                        json_object_update_missing(event, detail);
+                        json_decref(detail);
+                }
+        }
+        sal_autofree char *line = event ? sal_json_dump(event) : NULL;
+        if (!line) {
+                events->out->failed = true;
+                return false;
+        }
+        sal_buf_puts(events->out, line);
+        sal_buf_putc(events->out, '\n');
+        events->last = entry->seq;
+        return true;
+}
+
+enum sal_status sal_export_events(const struct sal_act *act, int64_t after, unsigned limit, struct sal_buf *out,
+                                  int64_t *ret_last, struct sal_err *reterr) {
+        (void)reterr;
+        struct events events = {.out = out, .last = after};
+        enum sal_status status = sal_journal_each(act->tx, after, limit, write_event, &events);
+        if (!status && out->failed)
+                status = SAL_E_NOMEM;
+        *ret_last = events.last;
+        return status;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/engine.h"
+
+#include "base/encode.h"
+#include "trust/file.h"
+#include "trust/tuf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+        DEFAULT_ANONYMOUS_OFFERS = 1000,
+        DEFAULT_POLL_AFTER_SECONDS = 60,
+        DEFAULT_GIVE_UP_SECONDS = 14400,
+        ROOT_MAX_BYTES = 512 * 1024,
+};
+static const uint64_t default_filter_bits = 1ull << 27;
+
+static void set_defaults(struct sal_service_config *config) {
+        if (!config->anonymous_offers_max)
+                config->anonymous_offers_max = DEFAULT_ANONYMOUS_OFFERS;
+        if (!config->filter_bits)
+                config->filter_bits = default_filter_bits;
+        if (!config->poll_after_seconds)
+                config->poll_after_seconds = DEFAULT_POLL_AFTER_SECONDS;
+        if (!config->give_up_after_seconds)
+                config->give_up_after_seconds = DEFAULT_GIVE_UP_SECONDS;
+}
+
+static enum sal_status load_trust(struct sal_service *service, struct sal_err *reterr) {
+        sal_autofree char *policy = NULL;
+        size_t policy_len = 0;
+        struct sal_err why = {0};
+        enum sal_status status =
+                sal_file_read(service->config.root_path, ROOT_MAX_BYTES, &service->root, &service->root_len, reterr);
+        if (!status) {
+                struct sal_tuf_root *root = NULL;
+                status = sal_tuf_root_load(service->root, service->root_len, &root, &why);
+                sal_tuf_root_free(root);
+                if (status)
+                        return sal_fail(reterr, SAL_E_CONFIG, "%s: %s", service->config.root_path, why.detail);
+                sal_sha256_hex(service->root, service->root_len, service->trust_domain);
+                status = sal_file_read(service->config.policy_path, SAL_POLICY_MAX_BYTES, &policy, &policy_len, reterr);
+        }
+        if (status)
+                return SAL_E_CONFIG;
+        if (sal_policy_parse(policy, policy_len, &service->policy, &why))
+                return sal_fail(reterr, SAL_E_CONFIG, "%s: %s %s", service->config.policy_path, why.pointer,
+                                why.detail);
+        return SAL_OK;
+}
+
+static enum sal_status prepare_state(struct sal_service *service, struct sal_err *reterr) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/artifacts", service->state_dir);
+        if (mkdir(path, 0700) && errno != EEXIST)
+                return sal_fail(reterr, SAL_E_IO, "cannot make %s: %s", path, strerror(errno));
+        snprintf(path, sizeof path, "%s/machine-token.key", service->state_dir);
+        return sal_token_key_load(path, &service->token_key, reterr);
+}
+
+static enum sal_status load_engine(struct sal_tx *tx, void *arg) {
+        return sal_engine_load(arg, tx);
+}
+
+enum sal_status sal_service_new(const struct sal_service_config *config, struct sal_ledger *ledger,
+                                struct sal_service **ret, struct sal_err *reterr) {
+        struct sal_service *service = calloc(1, sizeof *service);
+        if (!service)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for the service");
+        service->config = *config;
+        set_defaults(&service->config);
+        service->ledger = ledger;
+        pthread_mutex_init(&service->snapshots.lock, NULL);
+        service->state_dir = strdup(config->state_dir);
+        service->filter = sal_filter_new(service->config.filter_bits);
+        service->engine = calloc(1, sizeof *service->engine);
+        enum sal_status status = SAL_OK;
+        if (!service->state_dir || !service->filter || !service->engine)
+                status = sal_fail(reterr, SAL_E_NOMEM, "no memory for the service");
+        if (!status)
+                status = load_trust(service, reterr);
+        if (!status)
+                status = prepare_state(service, reterr);
+        if (!status) {
+                service->engine->service = service;
+                service->engine->mono_base_ms = -1;
+                service->engine->notes_end = &service->engine->notes;
+                status = sal_ledger_run_now(ledger, load_engine, service->engine);
+                if (status)
+                        sal_fail(reterr, status, "the ledger's campaigns cannot be read: %s",
+                                 sal_status_info(status)->title);
+        }
+        if (status) {
+                sal_service_free(service);
+                return status;
+        }
+        sal_engine_publish(service->engine);
+        *ret = service;
+        return SAL_OK;
+}
+
+enum sal_status sal_service_start(struct sal_service *service, struct sal_err *reterr) {
+        struct sal_ledger_hooks hooks = sal_service_hooks;
+        hooks.arg = service->engine;
+        return sal_ledger_start(service->ledger, &hooks, reterr);
+}
+
+void sal_service_set_ready(struct sal_service *service, bool ready) {
+        atomic_store(&service->engine->ready_wanted, ready);
+        sal_ledger_wake(service->ledger);
+}
+
+void sal_service_free(struct sal_service *service) {
+        if (!service)
+                return;
+        if (service->engine) {
+                sal_engine_clear(service->engine);
+                free(service->engine->live);
+        }
+        free(service->engine);
+        sal_filter_free(service->filter);
+        sal_snapshot_unref(service->snapshots.current);
+        pthread_mutex_destroy(&service->snapshots.lock);
+        sal_policy_unref(service->policy);
+        free(service->root);
+        free(service->state_dir);
+        free(service);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/survey.h"
+
+#include <string.h>
+
+void sal_survey_done(struct sal_survey *survey) {
+        free(survey->offers);
+        survey->offers = NULL;
+        survey->offer_count = survey->offer_capacity = 0;
+}
+
+static bool collect(void *arg, const struct sal_offer *offer) {
+        struct sal_survey *survey = arg;
+        if (survey->offer_count == survey->offer_capacity) {
+                size_t capacity = survey->offer_capacity ? survey->offer_capacity * 2 : 16;
+                struct sal_offer *grown = realloc(survey->offers, capacity * sizeof *grown);
+                if (!grown) {
+                        survey->failed = true;
+                        return false;
+                }
+                survey->offers = grown;
+                survey->offer_capacity = capacity;
+        }
+        survey->offers[survey->offer_count++] = *offer;
+        return true;
+}
+
+enum sal_status sal_survey_offers(struct sal_survey *survey) {
+        survey->offer_count = 0;
+        if (!survey->machine->row)
+                return SAL_OK;
+        enum sal_status status = sal_offer_each_of_machine(survey->tx, survey->machine->row, 0, 0, collect, survey);
+        return !status && survey->failed ? SAL_E_NOMEM : status;
+}
+
+/* Whether an offer of an undone campaign touched the machine. */
+static bool touched_it(const struct sal_offer *offer) {
+        switch (offer->state) {
+        case SAL_OFFER_APPLIED:
+        case SAL_OFFER_SUCCEEDED:
+                return true;
+        case SAL_OFFER_FAILED:
+                return offer->cause == SAL_CAUSE_RELAPSED || offer->cause == SAL_CAUSE_SILENT ||
+                       offer->cause == SAL_CAUSE_REPOLLED;
+        default:
+                return offer->late_applied;
+        }
+}
+
+static enum sal_status undone_reached(struct sal_survey *survey, const char *undone_id, bool *ret) {
+        *ret = false;
+        for (size_t i = 0; i < survey->offer_count && !*ret; i++) {
+                struct sal_campaign_row row = {0};
+                if (survey->offers[i].incarnation != survey->machine->incarnation || !touched_it(&survey->offers[i]))
+                        continue;
+                enum sal_status status = sal_campaign_row_get_row(survey->tx, survey->offers[i].campaign_row, &row);
+                if (status)
+                        return status;
+                *ret = strcmp(row.id, undone_id) == 0;
+                sal_campaign_row_done(&row);
+        }
+        return SAL_OK;
+}
+
+static enum sal_status read_history(struct sal_survey *survey, const struct sal_live *live,
+                                    struct sal_history *history) {
+        for (size_t i = 0; i < survey->offer_count; i++) {
+                const struct sal_offer *offer = &survey->offers[i];
+                if (offer->campaign_row != live->row.row || offer->incarnation != survey->machine->incarnation)
+                        continue;
+                if (!history->any) {
+                        history->any = true;
+                        history->state = offer->state;
+                        history->cause = offer->cause;
+                        history->same_boot = strcmp(offer->boot_id, survey->boot_id) == 0;
+                }
+                history->attempts += offer->state != SAL_OFFER_RECALLED;
+                history->late_applied |= offer->late_applied;
+        }
+        const char *undone_id = live->launch->campaign->undoes;
+        return undone_id ? undone_reached(survey, undone_id, &history->undone_reached) : SAL_OK;
+}
+
+static enum sal_status candidate_of(struct sal_survey *survey, const struct sal_live *live, struct sal_candidate *ret) {
+        char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
+        size_t count = sal_cohorts_of(&live->launch->campaign->plan, survey->asker.facts, cohorts);
+        *ret = (struct sal_candidate){
+                .campaign = live->launch->campaign,
+                .state = live->row.state,
+                .rings_open = (size_t)live->row.rings_open,
+                .room = sal_tally_room(live->tally, sal_live_known_matching(live), sal_live_in_flight(live)),
+                .cohort_held = sal_tally_held(live->tally, count, cohorts),
+        };
+        if (survey->machine->anonymous &&
+            survey->service->engine->anonymous_unsettled >= survey->service->config.anonymous_offers_max)
+                ret->room = false;
+        return read_history(survey, live, &ret->history);
+}
+
+/* What the machine holds: whether an offer is unsettled, applied in this boot, or to be repeated. */
+static void survey_holdings(struct sal_survey *survey) {
+        struct sal_asker *asker = &survey->asker;
+        for (size_t i = 0; i < survey->offer_count; i++) {
+                const struct sal_offer *offer = &survey->offers[i];
+                if (!sal_offer_unsettled(offer->state) || offer->incarnation != survey->machine->incarnation)
+                        continue;
+                asker->holds_unsettled = true;
+                if (offer->state == SAL_OFFER_APPLIED && strcmp(offer->boot_id, survey->boot_id) == 0)
+                        asker->applied_this_boot = true;
+                for (size_t n = 0; n < survey->count && offer->state == SAL_OFFER_OFFERED; n++) {
+                        bool drill = survey->lives[n]->launch->campaign->drill;
+                        if (survey->lives[n]->row.row == offer->campaign_row &&
+                            drill == (asker->reason == SAL_POLL_DRILL)) {
+                                asker->repeat = (int)n;
+                                survey->held = offer;
+                        }
+                }
+        }
+}
+
+enum sal_status sal_survey_campaigns(struct sal_survey *survey) {
+        struct sal_engine *engine = survey->service->engine;
+        survey->count = 0;
+        for (size_t i = 0; i < engine->count && survey->count < SAL_LIVE_CAMPAIGNS_MAX; i++) {
+                if (!sal_campaign_live(engine->live[i]->row.state))
+                        continue;
+                survey->lives[survey->count] = engine->live[i];
+                enum sal_status status = candidate_of(survey, engine->live[i], &survey->candidates[survey->count]);
+                if (status)
+                        return status;
+                survey->count++;
+        }
+        survey->asker.machine_id = survey->machine->id;
+        survey->asker.pin = survey->machine->pin;
+        survey->asker.opt_out = survey->machine->opt_out;
+        survey->asker.anonymous = survey->machine->anonymous;
+        survey->asker.repeat = -1;
+        survey_holdings(survey);
+        return SAL_OK;
+}
