@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include "salvor-recover/floor.h"
+#include "salvor-recover/selffacts.h"
+#include "salvor-recover/wire.h"
+
+#define SHA "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define OFFER(id, campaign, target, sha)                                                                              \
+        "{\"directive\":\"apply\",\"reason\":\"offered\",\"offer\":{\"offer_id\":\"" id "\",\"campaign\":\"" campaign \
+        "\",\"version\":2,\"target\":\"" target "\",\"sha256\":\"" sha                                                \
+        "\",\"length\":12,\"attempt\":1,\"unknown\":[]},\"files\":{\"campaigns/c-2.json\":\"text\"},"                 \
+        "\"poll_after_seconds\":7,\"give_up_after_seconds\":99999999,\"server_time\":\"2026-01-02T03:04:05Z\","       \
+        "\"reports\":[{\"offer_id\":\"a\",\"accepted\":true},{\"offer_id\":null},7],\"later\":{}}"
+
+static enum sal_status parse(const char *text, struct sal_answer *answer) {
+        return sal_answer_parse(text, strlen(text), answer, NULL);
+}
+
+static void an_offer_is_read(void **state) {
+        (void)state;
+        sal_autoanswer struct sal_answer answer = {0};
+        size_t len = 0;
+        assert_int_equal(parse(OFFER("o1", "c", "campaigns/c-2.json", SHA), &answer), SAL_OK);
+        assert_int_equal(answer.directive, SAL_DIRECTIVE_APPLY);
+        assert_string_equal(answer.offer_id, "o1");
+        assert_int_equal(answer.version, 2);
+        assert_int_equal(answer.length, 12);
+        assert_int_equal(answer.poll_after_seconds, 7);
+        assert_int_equal(answer.give_up_after_seconds, SAL_GIVE_UP_MAX_SECONDS);
+        assert_int_equal(answer.server_time_ms, INT64_C(1767323045000));
+        assert_string_equal(sal_answer_file(&answer, "campaigns/c-2.json", &len), "text");
+        assert_null(sal_answer_file(&answer, "campaigns/c-3.json", &len));
+        assert_true(sal_answer_has_report(&answer, 0, "a"));
+        assert_false(sal_answer_has_report(&answer, 0, "b"));
+        assert_true(sal_answer_has_report(&answer, 1, "b"));
+        assert_false(sal_answer_has_report(&answer, 2, "b"));
+        assert_false(sal_answer_has_report(&answer, 3, "b"));
+}
+
+static void an_offer_with_tricks_is_refused(void **state) {
+        (void)state;
+        static const char *const bad[] = {
+                OFFER("../x", "c", "campaigns/c-2.json", SHA),
+                OFFER("o", "../c", "campaigns/../c-2.json", SHA),
+                OFFER("o", "c", "campaigns/d-2.json", SHA),
+                OFFER("o", "c", "campaigns/c-3.json", SHA),
+                OFFER("o", "c", "campaigns/c-2.json",
+                      "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"),
+                OFFER("o", "c", "campaigns/c-2.json",
+                      "../../../../../../../../../../../../../../../../../../../etc/passwd"),
+                "{\"directive\":\"apply\"}",
+                "{\"directive\":\"obey\"}",
+                "{}",
+                "[]",
+                "{\"directive\":\"none\",\"directive\":\"apply\"}",
+                "{\"directive\":\"none\"} x",
+                "{\"directive\":\"none\",\"server_time\":\"yesterday\"}",
+                "",
+        };
+        for (size_t i = 0; i < SAL_ARRAY_LEN(bad); i++) {
+                sal_autoanswer struct sal_answer answer = {0};
+                assert_int_not_equal(parse(bad[i], &answer), SAL_OK);
+        }
+}
+
+static void what_is_missing_has_its_default(void **state) {
+        (void)state;
+        sal_autoanswer struct sal_answer answer = {0};
+        assert_int_equal(parse("{\"directive\":\"wait\",\"poll_after_seconds\":-4}", &answer), SAL_OK);
+        assert_int_equal(answer.directive, SAL_DIRECTIVE_WAIT);
+        assert_int_equal(answer.poll_after_seconds, SAL_POLL_AFTER_DEFAULT_SECONDS);
+        assert_int_equal(answer.give_up_after_seconds, SAL_GIVE_UP_DEFAULT_SECONDS);
+        assert_int_equal(answer.server_time_ms, -1);
+        assert_string_equal(answer.reason, "");
+}
+
+static void time_never_goes_behind_the_floor(void **state) {
+        (void)state;
+        assert_int_equal(sal_client_time_ms(1000, 2000, 9000), 2000);
+        assert_int_equal(sal_client_time_ms(1000, 500, 9000), 1000);
+        assert_int_equal(sal_client_time_ms(1000, -1, 9000), 9000);
+        assert_int_equal(sal_client_time_ms(1000, -1, 0), 1000);
+        assert_true(sal_floor_build_ms() > INT64_C(1700000000000));
+        struct fixture f;
+        struct sal_store *store = NULL;
+        fixture_init(&f);
+        assert_int_equal(sal_store_open(f.state, &store, NULL), SAL_OK);
+        assert_int_equal(sal_floor_ms(store), sal_floor_build_ms());
+        assert_int_equal(sal_floor_raise(store, 1000, NULL), SAL_OK);
+        assert_int_equal(sal_floor_ms(store), sal_floor_build_ms());
+        const int64_t later = (sal_floor_build_ms() / 1000 + 86400) * 1000;
+        assert_int_equal(sal_floor_raise(store, later, NULL), SAL_OK);
+        assert_int_equal(sal_floor_ms(store), later);
+        assert_int_equal(sal_floor_raise(store, later - 1, NULL), SAL_OK);
+        assert_int_equal(sal_floor_ms(store), later);
+        put(f.state, "time.json", "{\"not_before\":\"soon\"}", NULL);
+        assert_int_equal(sal_floor_ms(store), sal_floor_build_ms());
+        sal_store_free(store);
+        fixture_done(&f);
+}
+
+static void facts_are_of_the_machine_and_the_command_line(void **state) {
+        (void)state;
+        sal_auto(sal_facts) struct sal_facts *facts = NULL;
+        const char *given[] = {"failing_module=csagent.sys", "volume_locked=true", "model=A=B", "stop_code=0x50"};
+        assert_int_equal(sal_self_facts(SAL_LAYOUT_WINDOWS, given, 4, &facts, NULL), SAL_OK);
+        assert_string_equal(sal_facts_get(facts, "os")->text, "windows");
+        assert_string_equal(sal_facts_get(facts, "model")->text, "A=B");
+        assert_int_equal(sal_facts_get(facts, "volume_locked")->kind, SAL_FACT_BOOL);
+        assert_non_null(sal_facts_get(facts, "arch"));
+        static const char *const bad[] = {"os",    "=x",     "Model=x",
+                                          "a b=c", "x=\xff", "a_name_of_more_than_32_characters=x"};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(bad); i++) {
+                struct sal_facts *none = NULL;
+                struct sal_err error = {0};
+                assert_int_equal(sal_self_facts(SAL_LAYOUT_UNIX, &bad[i], 1, &none, &error), SAL_E_USAGE);
+        }
+}
+
+static void a_poll_says_who_asks(void **state) {
+        (void)state;
+        sal_auto(sal_facts) struct sal_facts *facts = NULL;
+        assert_int_equal(sal_facts_parse_text("{\"os\":\"windows\"}", &facts), SAL_OK);
+        sal_autojson json_t *none = json_array(), *one = json_pack("[{s:s}]", "offer_id", "a");
+        sal_autofree char *plain = sal_poll_body("m1", "b1", "drill", facts, none);
+        sal_autofree char *with = sal_poll_body("m1", "b1", "drill", facts, one);
+        assert_string_equal(plain, "{\"machine_id\":\"m1\",\"boot_id\":\"b1\",\"reason\":\"drill\","
+                                   "\"facts\":{\"os\":\"windows\"}}");
+        assert_non_null(strstr(with, "\"reports\":[{\"offer_id\":\"a\"}]"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_offer_is_read),
+                cmocka_unit_test(an_offer_with_tricks_is_refused),
+                cmocka_unit_test(what_is_missing_has_its_default),
+                cmocka_unit_test(time_never_goes_behind_the_floor),
+                cmocka_unit_test(facts_are_of_the_machine_and_the_command_line),
+                cmocka_unit_test(a_poll_says_who_asks),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
