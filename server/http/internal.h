@@ -232,7 +232,7 @@ struct sal_http_request {
         void *scratch;
         void (*scratch_end)(void *scratch);
 
-        int64_t due_ms;
+        int64_t due_ms;    /* monotonic; 0: was never held */
         size_t heap_index; /* SIZE_MAX: not in it */
         void (*on_due)(struct sal_http_request *request, void *arg);
         void (*on_gone)(struct sal_http_request *request, void *arg);

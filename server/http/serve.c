@@ -240,7 +240,7 @@ void sal_http_on_completed(void *cls, struct MHD_Connection *mhd, void **context
                 atomic_fetch_sub(&lane->plane->server->live, 1);
         if (request->stage == SAL_HTTP_STAGE_QUEUED)
                 sal_http_stats_answered(lane->plane->stats, request->status,
-                                        request->on_gone ? -1 : sal_clock_mono_us() - request->start_us);
+                                        request->due_ms ? -1 : sal_clock_mono_us() - request->start_us);
         sal_http_connection_phase(request->connection, SAL_HTTP_PHASE_NEXT);
         if (request->orphan)
                 DL_APPEND(lane->worker->orphans, request);

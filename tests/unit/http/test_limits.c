@@ -2,6 +2,8 @@
 /* Limits on connections and on time. */
 #include "harness.h"
 
+#include "base/metrics.h"
+
 #include <stdatomic.h>
 
 static void handle_quick(struct sal_http_request *request) {
@@ -145,12 +147,37 @@ static void test_slow_clients_are_cut(void **state) {
         sal_http_server_free(server);
 }
 
+static void test_half_open_handshake_is_cut(void **state) {
+        static const unsigned char half_hello[] = {0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03};
+        (void)state;
+        struct pair pair = pair_make((struct pair_spec){.name = "localhost"});
+        struct sal_http_server *server =
+                serve_limited((struct sal_http_plane_config){.tls = true,
+                                                             .certificate_pem = pair.certificate_pem,
+                                                             .key_pem = pair.key_pem,
+                                                             .idle_timeout_seconds = 1},
+                              1);
+        uint16_t port = sal_http_server_port(server, 0);
+        int64_t start_ms = sal_clock_mono_ms();
+        int fd = dial(port);
+        say_bytes(fd, half_hello, sizeof half_hello);
+        char byte;
+        while (recv(fd, &byte, 1, 0) == 1)
+                continue; /* an alert may come first */
+        assert_in_range(sal_clock_mono_ms() - start_ms, 900, 4000);
+        close(fd);
+        sal_autobuf struct sal_buf text = SAL_BUF_INIT;
+        sal_metrics_write(&text);
+        assert_non_null(strstr(text.data, "salvor_http_tls_handshake_failures_total{plane=\"machine\"} 1"));
+        sal_http_server_free(server);
+        pair_done(&pair);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_unauthenticated_per_address),
-                cmocka_unit_test(test_connections_max),
-                cmocka_unit_test(test_full_worker_recovers),
-                cmocka_unit_test(test_slow_clients_are_cut),
+                cmocka_unit_test(test_unauthenticated_per_address), cmocka_unit_test(test_connections_max),
+                cmocka_unit_test(test_full_worker_recovers),        cmocka_unit_test(test_slow_clients_are_cut),
+                cmocka_unit_test(test_half_open_handshake_is_cut),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 /* Requests on raw sockets: what is answered, what is refused, and that what is refused runs nothing. */
 #include "harness.h"
 
+#include "base/metrics.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -32,17 +34,23 @@ static void handle_echo(struct sal_http_request *request) {
         sal_http_reply(request, &reply);
 }
 
+struct upload {
+        uint64_t total;
+        bool stopped;
+};
+
 static bool upload_data(struct sal_http_request *request, const void *data, size_t len) {
-        uint64_t *total = sal_http_request_scratch(request, sizeof *total, NULL);
-        *total += len;
-        return memchr(data, '!', len) == NULL;
+        struct upload *upload = sal_http_request_scratch(request, sizeof *upload, NULL);
+        upload->total += len;
+        upload->stopped = memchr(data, '!', len) != NULL;
+        return !upload->stopped;
 }
 
 static void handle_upload(struct sal_http_request *request) {
-        const uint64_t *total = sal_http_request_scratch(request, sizeof *total, NULL);
+        const struct upload *upload = sal_http_request_scratch(request, sizeof *upload, NULL);
         atomic_fetch_add(&runs, 1);
-        atomic_store(&streamed, *total);
-        reply_text(request, *total == 5 ? 409 : 201, "%llu", (unsigned long long)*total);
+        atomic_store(&streamed, upload->total);
+        reply_text(request, upload->stopped ? 409 : 201, "%llu", (unsigned long long)upload->total);
 }
 
 static bool guard(struct sal_http_request *request) {
@@ -395,9 +403,8 @@ static void test_stream(void **state) {
         assert_int_equal(atomic_load(&streamed), len);
         answer_done(&a);
         say(fd, "PUT /upload HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\n1234!");
-        eventually(sal_http_server_live(server) == 1);
         say(fd, "67890");
-        a = hear(fd); /* on_body stopped it at the fifth byte */
+        a = hear(fd); /* on_body stopped it */
         assert_int_equal(a.status, 409);
         answer_done(&a);
         free(data);
@@ -445,6 +452,19 @@ static void test_forgotten_answer(void **state) {
         eventually(sal_http_server_live(server) == 0);
 }
 
+static void test_metrics(void **state) {
+        (void)state;
+        assert_int_equal(status_of(port, "GET /items/1 HTTP/1.1\r\n" HOST "\r\n"), 200);
+        eventually(sal_http_server_live(server) == 0);
+        sal_autobuf struct sal_buf text = SAL_BUF_INIT;
+        sal_metrics_write(&text);
+        assert_non_null(strstr(text.data, "salvor_http_requests_total{plane=\"machine\",class=\"2xx\"} "));
+        assert_null(strstr(text.data, "salvor_http_requests_total{plane=\"machine\",class=\"2xx\"} 0"));
+        assert_null(strstr(text.data, "salvor_http_requests_total{plane=\"machine\",class=\"4xx\"} 0"));
+        assert_non_null(strstr(text.data, "salvor_http_held_requests{plane=\"machine\"} 0"));
+        assert_non_null(strstr(text.data, "salvor_http_request_seconds_count "));
+}
+
 static void test_reply_headers(void **state) {
         struct sal_http_reply reply = {0};
         char longer[SAL_HTTP_HEADER_VALUE_BYTES + 8];
@@ -478,6 +498,7 @@ int main(void) {
                 cmocka_unit_test(test_refusal_by_headers),
                 cmocka_unit_test(test_header_limit),
                 cmocka_unit_test(test_forgotten_answer),
+                cmocka_unit_test(test_metrics),
                 cmocka_unit_test(test_reply_headers),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
