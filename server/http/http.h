@@ -201,6 +201,9 @@ void sal_http_mark_authenticated(struct sal_http_request *request);
 /* Runs fn(worker, arg) on every worker, later, in order of the calls. Any thread. */
 void sal_http_each_worker(struct sal_http_server *server, void (*fn)(struct sal_http_worker *worker, void *arg),
                           void *arg);
+/* Runs fn(worker, arg) on one worker, later. Any thread. Errors: SAL_E_NOMEM. */
+enum sal_status sal_http_worker_post(struct sal_http_worker *worker,
+                                     void (*fn)(struct sal_http_worker *worker, void *arg), void *arg);
 /* Per-worker pointer of the upper room (set once, before start, by index; read by handlers and posted functions). */
 unsigned sal_http_worker_count(const struct sal_http_server *server);
 void sal_http_worker_set_data(struct sal_http_server *server, unsigned index, void *data);

@@ -174,7 +174,7 @@ void sal_http_each_worker(struct sal_http_server *server, void (*fn)(struct sal_
                           void *arg) {
         /* A call that got lost would leave a worker with an old snapshot for ever: there is nothing safe to do. */
         for (unsigned i = 0; i < server->worker_count; i++)
-                if (sal_http_worker_post_call(&server->workers[i], fn, arg) != SAL_OK)
+                if (sal_http_worker_post(&server->workers[i], fn, arg) != SAL_OK)
                         abort();
 }
 

@@ -26,7 +26,7 @@ void sal_http_worker_post_answer(struct sal_http_request *request) {
         pthread_mutex_unlock(&worker->inbox_lock);
 }
 
-enum sal_status sal_http_worker_post_call(struct sal_http_worker *worker,
+enum sal_status sal_http_worker_post(struct sal_http_worker *worker,
                                           void (*fn)(struct sal_http_worker *worker, void *arg), void *arg) {
         struct sal_http_call *call = malloc(sizeof *call);
         if (!call)
