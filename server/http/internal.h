@@ -333,8 +333,6 @@ enum sal_status sal_http_worker_open(struct sal_http_worker *worker, struct sal_
 void *sal_http_worker_run(void *worker);
 void sal_http_worker_close(struct sal_http_worker *worker); /* after its thread has ended, or without one */
 void sal_http_worker_post_answer(struct sal_http_request *request);
-enum sal_status sal_http_worker_post(struct sal_http_worker *worker,
-                                          void (*fn)(struct sal_http_worker *worker, void *arg), void *arg);
 void sal_http_worker_post_drain(struct sal_http_worker *worker, unsigned mask);
 void sal_http_worker_post_stop(struct sal_http_worker *worker);
 void sal_http_worker_sweep_start(struct sal_http_worker *worker);

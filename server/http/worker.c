@@ -27,7 +27,7 @@ void sal_http_worker_post_answer(struct sal_http_request *request) {
 }
 
 enum sal_status sal_http_worker_post(struct sal_http_worker *worker,
-                                          void (*fn)(struct sal_http_worker *worker, void *arg), void *arg) {
+                                     void (*fn)(struct sal_http_worker *worker, void *arg), void *arg) {
         struct sal_http_call *call = malloc(sizeof *call);
         if (!call)
                 return SAL_E_NOMEM;

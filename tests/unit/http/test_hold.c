@@ -243,11 +243,12 @@ static void test_defer_then_hold_then_defer(void **state) {
         int fd = dial(port);
         say(fd, POST("/defer"));
         eventually(kept() == 1);
-        sal_http_each_worker(server, hold_it, take());
+        struct sal_http_request *request = take();
+        assert_int_equal(sal_http_worker_post(sal_http_request_worker(request), hold_it, request), SAL_OK);
         expect(fd, 200, "due");
         say(fd, POST("/hold/30"));
         eventually(kept() == 1);
-        struct sal_http_request *request = take();
+        request = take();
         sal_http_each_worker(server, defer_it, request);
         eventually(atomic_load(&calls) == 1);
         unsigned before = atomic_load(&ticks);
