@@ -129,6 +129,13 @@ enum sal_status sal_ctl_resolve(struct sal_ctl *ctl, const char *name, enum sal_
 /* Appends "/what" to the campaign's path into room of SAL_CTL_PATH_BYTES. */
 void sal_ctl_path(const struct sal_ctl_campaign *campaign, const char *what, char ret[static SAL_CTL_PATH_BYTES]);
 
+/* ---- preview (preview.c) ---- */
+
+/* How many known machines match: {"matching", "rings": [{"name", "machines"}], "sample": […]}, summed over the pages of
+ * the server's answer. *ret is a new reference. Errors: those of the call. */
+enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campaign *campaign, json_t **ret,
+                                struct sal_err *reterr);
+
 /* ---- reasons (reason.c) ---- */
 
 /* The reason of an act: --reason; else, when `ask` and a person sits at the terminal, what they type; else a plain

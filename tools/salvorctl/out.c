@@ -132,6 +132,16 @@ void sal_out_member(FILE *stream, const char *label, const json_t *value) {
         fputc('\n', stream);
 }
 
+void sal_out_lines(FILE *stream, const char *text) {
+        while (*text) {
+                size_t len = strcspn(text, "\n");
+                sal_autobuf struct sal_buf line = SAL_BUF_INIT;
+                sal_safe_append(&line, text, len);
+                fprintf(stream, "  %s\n", line.data ? line.data : "");
+                text += len + (text[len] == '\n');
+        }
+}
+
 void sal_out_line(FILE *stream, const char *first, ...) {
         va_list args;
         va_start(args, first);

@@ -39,6 +39,8 @@ void sal_table_print(const struct sal_table *table, FILE *stream, const char *em
 void sal_out_json(const json_t *value);
 /* One line "name: value" of a document, aligned; nothing when the member is missing. */
 void sal_out_member(FILE *stream, const char *label, const json_t *value);
+/* Text of several lines, each indented and harmless. */
+void sal_out_lines(FILE *stream, const char *text);
 /* printf of harmless text: each argument is a string that is escaped first. */
 void sal_out_line(FILE *stream, const char *first, ...) __attribute__((sentinel));
 

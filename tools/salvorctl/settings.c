@@ -41,7 +41,7 @@ static enum sal_status run_policy(struct sal_ctl *ctl, struct sal_err *reterr) {
                         sal_out_json(document);
                 return status;
         }
-        sal_out_line(stdout, "policy ", sal_policy_sha256(policy), "\n", NULL);
+        printf("policy %s\n\n", sal_policy_sha256(policy));
         static const char *const author_heads[] = {"AUTHOR", "TYPE", "KEY"};
         sal_autotable struct sal_table authors = SAL_TABLE_INIT(author_heads);
         for (size_t i = 0; i < sal_policy_author_count(policy); i++) {

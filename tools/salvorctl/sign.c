@@ -16,17 +16,6 @@ static void digest_of(const char *payload, size_t len, char ret[static SAL_SHA25
         sal_sha256_hex(pae.data ? pae.data : "", pae.len, ret);
 }
 
-/* Prints text of several lines, each in its harmless form and indented. */
-static void print_lines(FILE *stream, const char *text) {
-        while (*text) {
-                size_t len = strcspn(text, "\n");
-                sal_autobuf struct sal_buf line = SAL_BUF_INIT;
-                sal_safe_append(&line, text, len);
-                fprintf(stream, "  %s\n", line.data ? line.data : "");
-                text += len + (text[len] == '\n');
-        }
-}
-
 /* What the person who signs has to know, on standard error: standard output stays for the result. */
 static void show(const struct sal_campaign *campaign, const char *digest) {
         char from[SAL_TIME_BYTES], to[SAL_TIME_BYTES];
@@ -39,11 +28,11 @@ static void show(const struct sal_campaign *campaign, const char *digest) {
         sal_autobuf struct sal_buf machines = SAL_BUF_INIT;
         sal_selector_describe(campaign->match, &machines);
         fputs("machines\n", stderr);
-        print_lines(stderr, machines.data ? machines.data : "");
+        sal_out_lines(stderr, machines.data ? machines.data : "");
         sal_autobuf struct sal_buf words = SAL_BUF_INIT;
         sal_campaign_describe(campaign, &words);
         fputs("does\n", stderr);
-        print_lines(stderr, words.data ? words.data : "");
+        sal_out_lines(stderr, words.data ? words.data : "");
         fputs("rings    ", stderr);
         for (size_t i = 0; i < campaign->plan.ring_count; i++)
                 fprintf(stderr, " %s %.4g %%", campaign->plan.rings[i].name, campaign->plan.rings[i].share * 100);
@@ -52,19 +41,10 @@ static void show(const struct sal_campaign *campaign, const char *digest) {
 
 /* How many known machines match, when the server can say. */
 static void show_reach(struct sal_ctl *ctl, const struct sal_ctl_campaign *campaign) {
-        char path[SAL_CTL_PATH_BYTES];
-        sal_ctl_path(campaign, "preview", path);
         sal_autojson json_t *preview = NULL;
-        if (sal_admin_get(ctl->admin, path, NULL, &preview, NULL))
-                return;
-        const json_t *known = json_object_get(preview, "known");
-        const json_t *matching = json_object_get(preview, "matching");
-        if (json_is_integer(matching))
-                fprintf(stderr, "reach     %lld known machines match now", (long long)json_integer_value(matching));
-        if (json_is_integer(matching) && json_is_integer(known))
-                fprintf(stderr, ", of %lld", (long long)json_integer_value(known));
-        if (json_is_integer(matching))
-                fputc('\n', stderr);
+        if (!sal_ctl_preview(ctl, campaign, &preview, NULL))
+                fprintf(stderr, "reach     %lld known machines match now\n",
+                        (long long)sal_number(preview, "matching"));
 }
 
 /* A signature is for one trust domain: refuses a payload that names another one than this folder's. */

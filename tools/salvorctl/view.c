@@ -59,24 +59,17 @@ static void print_rings(const json_t *rings) {
         sal_table_print(&table, stdout, "");
 }
 
+static const char *author_of(const json_t *signature) {
+        const char *name = sal_text(signature, "author");
+        return *name ? name : *sal_text(signature, "name") ? sal_text(signature, "name") : "key";
+}
+
 static void print_signatures(const json_t *signatures) {
         for (size_t i = 0; i < json_array_size(signatures); i++) {
                 const json_t *row = json_array_get(signatures, i);
-                sal_out_line(stdout, i ? "                 " : "signed by        ",
-                             *sal_text(row, "author") ? sal_text(row, "author") : "key", " ", sal_text(row, "keyid"),
-                             NULL);
+                sal_out_line(stdout, i ? "                 " : "signed by        ", author_of(row), " ",
+                             sal_text(row, "keyid"), NULL);
         }
-}
-
-/* The campaign's own entry of the export, which has its rings. */
-static json_t *find_in_export(const json_t *document, const struct sal_ctl_campaign *campaign) {
-        json_t *all = json_object_get(document, "campaigns");
-        for (size_t i = 0; i < json_array_size(all); i++) {
-                json_t *row = json_array_get(all, i);
-                if (strcmp(sal_text(row, "id"), campaign->id) == 0 && sal_number(row, "version") == campaign->version)
-                        return row;
-        }
-        return NULL;
 }
 
 static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -91,26 +84,35 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
                 sal_out_json(document);
                 return SAL_OK;
         }
-        sal_autojson json_t *payload =
-                json_object_get(document, "payload") ? json_incref(json_object_get(document, "payload")) : NULL;
         static const char *const members[][2] = {
-                {"campaign", "id"},           {"version", "version"},       {"state", "state"},
-                {"title", "title"},           {"summary", "summary"},       {"digest", "digest"},
-                {"valid from", "not_before"}, {"expires", "expires"},       {"created", "created_at"},
-                {"drafted by", "drafted_by"}, {"started", "started_at"},    {"priority", "priority"},
-                {"drill", "drill"},           {"supersedes", "supersedes"}, {"undoes", "undoes"},
-                {"machines", "match"},        {"actions", "actions"},       {"verify", "verify"},
+                {"campaign", "id"},
+                {"version", "version"},
+                {"state", "state"},
+                {"title", "title"},
+                {"summary", "summary"},
+                {"digest", "digest"},
+                {"valid from", "not_before"},
+                {"expires", "expires"},
+                {"created", "created_at"},
+                {"drafted by", "drafted_by"},
+                {"started", "started_at"},
+                {"priority", "priority"},
+                {"drill", "drill"},
+                {"in flight", "in_flight"},
+                {"cap", "cap"},
+                {"held cohorts", "held_cohorts"},
+                {"last halt", "halt_decision"},
+                {"not ready", "missing"},
         };
-        for (size_t i = 0; i < SAL_ARRAY_LEN(members); i++) {
-                const json_t *value = json_object_get(document, members[i][1]);
-                sal_out_member(stdout, members[i][0], value ? value : json_object_get(payload, members[i][1]));
-        }
+        for (size_t i = 0; i < SAL_ARRAY_LEN(members); i++)
+                sal_out_member(stdout, members[i][0], json_object_get(document, members[i][1]));
         print_signatures(json_object_get(document, "signatures"));
-        const json_t *rings = json_object_get(document, "rings");
-        sal_autojson json_t *export = NULL;
-        if (!rings && !sal_admin_get(ctl->admin, "/api/v1/export", NULL, &export, NULL))
-                rings = json_object_get(find_in_export(export, &campaign), "rings");
-        print_rings(rings);
+        const char *words = sal_text(document, "in_words");
+        if (*words) {
+                puts("does");
+                sal_out_lines(stdout, words);
+        }
+        print_rings(json_object_get(document, "rings"));
         return SAL_OK;
 }
 
@@ -118,17 +120,14 @@ static enum sal_status run_preview(struct sal_ctl *ctl, struct sal_err *reterr) 
         struct sal_ctl_campaign campaign;
         sal_autojson json_t *document = NULL;
         enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_LIVE, &campaign, reterr);
-        char path[SAL_CTL_PATH_BYTES];
-        sal_ctl_path(&campaign, "preview", path);
         if (!status)
-                status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
+                status = sal_ctl_preview(ctl, &campaign, &document, reterr);
         if (status)
                 return status;
         if (ctl->json) {
                 sal_out_json(document);
                 return SAL_OK;
         }
-        sal_out_member(stdout, "known machines", json_object_get(document, "known"));
         sal_out_member(stdout, "matching", json_object_get(document, "matching"));
         static const char *const heads[] = {"RING", ">MATCHING"};
         sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
