@@ -38,8 +38,8 @@ static void the_table_guards_itself(void **state) {
                 "UPDATE journal SET at_ms = 0 WHERE seq = 1",
                 "DELETE FROM journal WHERE seq = 2",
                 "DELETE FROM journal",
-                "INSERT OR REPLACE INTO journal (seq, at_ms, type, version, offer_row, cause) VALUES (2, 0, 0, 0, 0, "
-                "0)",
+                ("INSERT OR REPLACE INTO journal (seq, at_ms, type, version, offer_row, cause) VALUES (2, 0, 0, 0, 0, "
+                 "0)"),
                 "INSERT INTO journal (seq, at_ms, type, version, offer_row, cause) VALUES (4, 0, 0, 0, 0, 0)",
                 "INSERT INTO journal (seq, at_ms, type, version, offer_row, cause) VALUES (-1, 0, 0, 0, 0, 0)",
         };

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# Benchmarks: each bench_<name>.c is a program of its own, run by hand; none is installed.
+file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/bench_*.c)
+foreach(source IN LISTS bench_sources)
+  get_filename_component(bench ${source} NAME_WE)
+  add_executable(${bench} ${source})
+  target_link_libraries(${bench} PRIVATE sal_ledger sal_rollout m)
+endforeach()
