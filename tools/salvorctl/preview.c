@@ -25,7 +25,10 @@ static void add_page(json_t *sum, const json_t *page) {
         const json_t *more = json_object_get(page, "rings");
         for (size_t i = 0; i < json_array_size(more); i++) {
                 const json_t *row = json_array_get(more, i);
-                add_number(ring_of(rings, sal_text(row, "name")), row, "machines");
+                json_t *ring = ring_of(rings, sal_text(row, "name"));
+                const char *key = json_object_get(row, "machines") ? "machines" : "matching";
+                json_object_set_new(ring, "machines",
+                                    json_integer(sal_number(ring, "machines") + sal_number(row, key)));
         }
         json_t *sample = json_object_get(sum, "sample");
         const json_t *others = json_object_get(page, "sample");
