@@ -138,6 +138,9 @@ struct sal_evidence sal_tally_advance_evidence(const struct sal_tally *tally) {
         for (int k = 0; k < TALLY_POINTS && tally_point(k) <= stage->made; k++) {
                 offered += stage->segments[k].offered;
                 succeeded += stage->segments[k].succeeded;
+                /* With a share that is not below the unacceptable one V is at most 1, and its bound is at least 2. */
+                if ((double)(offered - succeeded) >= tally->plan.unacceptable_failure * (double)offered)
+                        continue;
                 double ln_v = sal_mixture_ln(&tally->advance, offered, offered - succeeded);
                 if (!(ln_v >= bound))
                         continue;

@@ -366,7 +366,7 @@ static void step_offer(struct sal_tally *tally, uint64_t *seed) {
                 int j = newest_cohort(cohorts[k]);
                 if (!j) {
                         j = ++model.cohort_count;
-                        snprintf(model.cohorts[j - 1].name, SAL_COHORT_NAME_BYTES, "%s", cohorts[k]);
+                        memcpy(model.cohorts[j - 1].name, cohorts[k], SAL_COHORT_NAME_BYTES);
                 }
                 assert_int_equal(offer->slot.cohorts[k], j);
         }
