@@ -43,12 +43,14 @@ struct sal_poll {
         struct sal_identity identity;
         size_t report_count;
         struct sal_report reports[SAL_POLL_REPORTS_MAX];
+        bool reports_taken; /* by an earlier visit to the ledger: a held poll comes back without them */
         /* Answer. */
         struct sal_answer answer;
         char detail[160];
         int64_t offer_row; /* 0: none */
         int64_t attempt;
-        struct sal_launch *launch; /* of the offer; a reference */
+        struct sal_launch *launch;    /* of the offer; a reference */
+        struct sal_launch *waits_for; /* with in_flight_cap: whose slot it waits for; a reference */
 };
 
 void sal_poll_done(struct sal_poll *poll);

@@ -13,6 +13,8 @@ void sal_poll_done(struct sal_poll *poll) {
         for (size_t i = 0; i < poll->report_count; i++)
                 sal_report_done(&poll->reports[i]);
         sal_launch_unref(poll->launch);
+        sal_launch_unref(poll->waits_for);
+        poll->waits_for = NULL;
         poll->facts = NULL;
         poll->facts_text = NULL;
         poll->launch = NULL;
@@ -29,11 +31,16 @@ int64_t sal_poll_after_seconds(const struct sal_service *service) {
         return seconds < 1 ? 1 : (int64_t)seconds;
 }
 
+static void wait_for(struct sal_poll *poll, struct sal_launch *launch) {
+        sal_launch_unref(poll->waits_for);
+        poll->waits_for = launch ? sal_launch_ref(launch) : NULL;
+}
+
 /* ---- the workers' way ---- */
 
 bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snapshot, struct sal_poll *poll,
                    int64_t now_ms) {
-        if (poll->report_count || poll->identity.kind == SAL_IDENTITY_NONE ||
+        if ((poll->report_count && !poll->reports_taken) || poll->identity.kind == SAL_IDENTITY_NONE ||
             sal_filter_test(service->filter, poll->machine_id))
                 return false;
         /* A machine that the filter does not know is in its first generation and holds nothing. */
@@ -63,6 +70,8 @@ bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snaps
                         return false;
                 candidates[poll->answer.candidate].room = false; /* somebody was faster */
         }
+        if (poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP)
+                wait_for(poll, snapshot->campaigns[poll->answer.candidate].launch);
         snprintf(poll->detail, sizeof poll->detail, "%s", sal_reason_sentence(poll->answer.reason));
         return true;
 }
@@ -168,6 +177,8 @@ static enum sal_status decide(struct poll_work *work) {
                                   sal_tx_now_ms(work->tx));
         snprintf(poll->detail, sizeof poll->detail, "%s", sal_reason_sentence(poll->answer.reason));
         status = see(work);
+        bool capped = poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP;
+        wait_for(poll, capped ? survey->lives[poll->answer.candidate]->launch : NULL);
         if (status || poll->answer.reason != SAL_REASON_OFFERED)
                 return status;
         struct sal_live *live = survey->lives[poll->answer.candidate];
@@ -186,7 +197,7 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
         work.survey.asker.facts = poll->facts;
         enum sal_status status =
                 sal_machine_admit(service, tx, poll->machine_id, &poll->identity, &work.machine, reterr);
-        for (size_t i = 0; !status && i < poll->report_count; i++) {
+        for (size_t i = 0; !status && !poll->reports_taken && i < poll->report_count; i++) {
                 if (!poll->reports[i].valid)
                         continue;
                 status = sal_report_take(work.engine, tx, &work.machine, &poll->reports[i], NULL);
