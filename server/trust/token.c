@@ -52,8 +52,8 @@ enum sal_status sal_token_key_load(const char *path, struct sal_token_key *ret, 
         return read_key(path, ret, reterr); /* ours, or that of a process that was quicker */
 }
 
-static void compute_mac(const struct sal_token_key *key, const char *machine_id, int64_t generation,
-                        char ret_text[static MAC_CHARACTERS + 1]) {
+static enum sal_status compute_mac(const struct sal_token_key *key, const char *machine_id, int64_t generation,
+                                   char ret_text[static MAC_CHARACTERS + 1]) {
         char message[MACHINE_ID_MAX_BYTES + 1 + GENERATION_MAX_DIGITS + 1];
         size_t id_len = strlen(machine_id);
         memcpy(message, machine_id, id_len + 1);
@@ -62,11 +62,12 @@ static void compute_mac(const struct sal_token_key *key, const char *machine_id,
         unsigned mac_len = 0;
         if (!HMAC(EVP_sha256(), key->bytes, sizeof key->bytes, (const uint8_t *)message, id_len + 1 + (size_t)digits,
                   mac, &mac_len))
-                abort(); /* without memory for a MAC nothing may be accepted or given out */
+                return SAL_E_NOMEM;
         sal_autofree char *text = sal_base64url_encode(mac, mac_len);
         if (!text)
-                abort();
+                return SAL_E_NOMEM;
         memcpy(ret_text, text, MAC_CHARACTERS + 1);
+        return SAL_OK;
 }
 
 static bool machine_id_fits(const char *machine_id) {
@@ -79,7 +80,8 @@ enum sal_status sal_machine_token_make(const struct sal_token_key *key, const ch
         if (!machine_id_fits(machine_id) || generation < 1 || generation > SAL_TOKEN_GENERATION_MAX)
                 return SAL_E_INVALID;
         char mac[MAC_CHARACTERS + 1];
-        compute_mac(key, machine_id, generation, mac);
+        if (compute_mac(key, machine_id, generation, mac))
+                return SAL_E_NOMEM;
         snprintf(ret_text, SAL_MACHINE_TOKEN_BYTES, "%s%d.%s", machine_prefix, (int)generation, mac);
         return SAL_OK;
 }
@@ -110,7 +112,8 @@ enum sal_status sal_machine_token_check(const struct sal_token_key *key, const c
         if (token_len != skip + 1 + MAC_CHARACTERS || token[skip] != '.')
                 return SAL_E_UNAUTHENTICATED;
         char mac[MAC_CHARACTERS + 1];
-        compute_mac(key, machine_id, generation, mac);
+        if (compute_mac(key, machine_id, generation, mac))
+                return SAL_E_NOMEM;
         /* The text is compared, not the bytes: so the last character's two spare bits are checked as well. */
         if (!sal_equal_secret(mac, token + skip + 1, MAC_CHARACTERS))
                 return SAL_E_UNAUTHENTICATED;

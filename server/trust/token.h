@@ -31,14 +31,14 @@ struct sal_token_key {
  * at once. Errors: SAL_E_CORRUPT (another length), SAL_E_REFUSED (readable by others), SAL_E_IO. */
 enum sal_status sal_token_key_load(const char *path, struct sal_token_key *ret, struct sal_err *reterr);
 
-/* Writes the machine's token. generation: 1..2^31-1, machine_id: a valid one (contract: 1..64 bytes), else
+/* Writes the machine's token. generation: 1..2^31-1, machine_id: a valid one (1..64 bytes), else
  * SAL_E_INVALID. */
 enum sal_status sal_machine_token_make(const struct sal_token_key *key, const char *machine_id, int64_t generation,
                                        char ret_text[static SAL_MACHINE_TOKEN_BYTES]);
 
 /* Checks a token of any length in time that does not depend on where it differs. The generation must be in its one
  * decimal form. SAL_OK sets *ret_generation: the caller compares it with the machine's present one. Anything else:
- * SAL_E_UNAUTHENTICATED. */
+ * SAL_E_UNAUTHENTICATED, or SAL_E_NOMEM. */
 enum sal_status sal_machine_token_check(const struct sal_token_key *key, const char *machine_id, const char *token,
                                         size_t token_len, int64_t *ret_generation);
 

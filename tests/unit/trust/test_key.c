@@ -79,7 +79,11 @@ static struct sal_private_key *key_of_seed(const char *seed_hex) {
         memcpy(der, prefix, sizeof prefix);
         assert_int_equal(sal_hex_decode(seed_hex, 64, der + sizeof prefix, 32), SAL_OK);
         sal_autofree char *base64 = sal_base64_encode(der, sizeof der);
-        int len = snprintf(pem, sizeof pem, "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n", base64);
+        int len = snprintf(pem, sizeof pem,
+                           "-----BEGIN "
+                           "PRIVATE KEY-----\n%s\n-----END "
+                           "PRIVATE KEY-----\n",
+                           base64);
         struct sal_private_key *key = NULL;
         assert_int_equal(sal_private_key_from_pem(pem, (size_t)len, NULL, &key, NULL), SAL_OK);
         return key;
