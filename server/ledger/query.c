@@ -34,13 +34,17 @@ enum sal_status sal_sqlite_status(int code) {
         }
 }
 
-enum sal_status sal_tx_fail(struct sal_tx *tx, enum sal_status status, const char *format, ...) {
+static void set_failure(struct sal_tx *tx, enum sal_status status, const char *format, va_list args) {
         if (tx->status != SAL_OK)
-                return status;
+                return; /* the first one is the reason, the others follow from it */
         tx->status = status;
+        vsnprintf(tx->detail, sizeof tx->detail, format, args);
+}
+
+enum sal_status sal_tx_fail(struct sal_tx *tx, enum sal_status status, const char *format, ...) {
         va_list args;
         va_start(args, format);
-        vsnprintf(tx->detail, sizeof tx->detail, format, args);
+        set_failure(tx, status, format, args);
         va_end(args);
         return status;
 }

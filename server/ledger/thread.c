@@ -69,6 +69,7 @@ enum sal_status sal_ledger_run_now(struct sal_ledger *ledger, enum sal_status (*
         enum sal_status end = sal_tx_end(ledger);
         if (end != SAL_OK)
                 sal_reload(ledger);
+        sal_checkpoint(ledger, false);
         return status != SAL_OK ? status : end;
 }
 
