@@ -222,7 +222,8 @@ static enum round poll_failed(struct rescue *rescue, const struct sal_reply *rep
                 set_result(rescue, "unreachable", SAL_EXIT_UNREACHABLE, "%s", cause->detail);
                 return ROUND_UNREACHABLE;
         }
-        set_result(rescue, "denied", sal_status_info(status)->exit, "%s", cause->detail);
+        enum sal_exit code = sal_status_info(status)->exit;
+        set_result(rescue, code == SAL_EXIT_DENIED ? "denied" : "error", code, "%s", cause->detail);
         return ROUND_DENIED;
 }
 
@@ -325,15 +326,20 @@ static void run_loop(struct rescue *rescue) {
                 set_result(rescue, "stopped", SAL_EXIT_TIMEOUT, "told to stop");
 }
 
+/* A server that has no time is as good as unreachable: asking again mends both. */
+static enum sal_exit exit_of(enum sal_status status) {
+        bool later = status == SAL_E_TIMEOUT || status == SAL_E_OVERLOADED || status == SAL_E_TOO_MANY ||
+                     status == SAL_E_INTERNAL;
+        return later ? SAL_EXIT_UNREACHABLE : sal_status_info(status)->exit;
+}
+
 static void run_healthy(struct rescue *rescue) {
         struct sal_err cause = {0};
         bool sent = false;
         sal_courier_send_all(&rescue->courier);
         enum sal_status status = sal_courier_send_healthy(&rescue->courier, rescue->options->boot_id, &sent, &cause);
         if (status)
-                set_result(rescue, "healthy_not_sent",
-                           status == SAL_E_TIMEOUT ? SAL_EXIT_UNREACHABLE : sal_status_info(status)->exit, "%s",
-                           cause.detail);
+                set_result(rescue, "healthy_not_sent", exit_of(status), "%s", cause.detail);
         else
                 set_result(rescue, sent ? "healthy" : "none", SAL_EXIT_DONE, "%s",
                            sent ? "the server knows that this machine is back" : "no applied offer waits for it");

@@ -1,0 +1,718 @@
+# SPDX-License-Identifier: Apache-2.0
+"""salvor-recover on real directory trees, against a small server that speaks the machine plane and checks what is sent."""
+
+import base64
+import datetime
+import fcntl
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import signal
+import ssl
+import subprocess
+import threading
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from salvor import keys, pki
+from salvor.server import ROOT, program
+from salvor.wait import SLOWER, until
+
+EXAMPLE = ROOT / "docs/examples/channel-file-291"
+FALCON = "Windows/System32/drivers/CrowdStrike"
+BAD = f"{FALCON}/C-00000291-00000000-00000032.sys"
+GOOD = f"{FALCON}/C-00000291-00000000-00000033.sys"
+FACTS = ["--fact", "stop_code=0x50", "--fact", "failing_module=csagent.sys"]
+TOKEN = "sal1.1.token-of-the-test"
+
+
+def now(seconds=0):
+    moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def picture(root):
+    """Everything about a tree that must come back: type, mode, owner, times, content."""
+    seen = {}
+    for path in [root, *sorted(root.rglob("*"))]:
+        info = path.lstat()
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else None
+        seen[str(path)] = (info.st_mode, info.st_uid, info.st_gid, info.st_mtime_ns, content)
+    return seen
+
+
+class Machine:
+    """One machine: tree, state, configuration."""
+
+    def __init__(self, folder, fake, kind="both"):
+        self.folder = folder
+        self.root = folder / "machine"
+        self.state = folder / "state"
+        self.fake = fake
+        subprocess.run([EXAMPLE / "make-windows-tree.sh", self.root, kind], check=True, timeout=30)
+        self.conf = folder / "recover.conf"
+        self.write_conf()
+
+    def write_conf(self, **changes):
+        values = {"server": self.fake.url, "ca": str(self.fake.ca), "root": str(self.fake.root_file),
+                  "policy": str(self.fake.policy_file), "machine_id": "machine-1", "token": TOKEN}
+        values.update(changes)
+        lines = [f"{key} = {json.dumps(str(value))}\n" for key, value in values.items() if value is not None]
+        self.conf.write_text("# a comment\n" + "".join(lines))
+
+    def command(self, *args, once=True, boot="boot-1"):
+        return [program("salvor-recover"), "-c", self.conf, "--root", self.root, "--state", self.state, "--json",
+                "--boot-id", boot, *(["--once"] if once else []), *FACTS, *args]
+
+    def run(self, *args, exits=0, **how):
+        done = subprocess.run([str(a) for a in self.command(*args, **how)], capture_output=True, text=True,
+                              timeout=60 * SLOWER)
+        assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
+        assert done.returncode == exits, (done.returncode, done.stdout, done.stderr)
+        return json.loads(done.stdout) if done.stdout else {"stderr": done.stderr}
+
+    def bad_is_gone(self):
+        return not (self.root / BAD).exists()
+
+
+class Fake:
+    """The machine plane. Answers are made by tests; what is asked is kept and held against the contract."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.authors = [ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1()),
+                        ed25519.Ed25519PrivateKey.generate()]
+        self.root_file = folder / "1.root.json"
+        self.root_file.write_text('{"signed":{},"signatures":[]}')
+        self.trust_domain = hashlib.sha256(self.root_file.read_bytes()).hexdigest()
+        self.policy_file = folder / "trust-policy.json"
+        self.revoked = []
+        self.write_policy()
+        self.authority = pki.make_ca(folder, "ca")
+        self.ca = self.authority[0]
+        self.polls, self.reports, self.gets, self.headers = [], [], [], []
+        self.answers = []  # callables or documents, the last one stays
+        self.files = {}  # path -> bytes
+        self.report_status = 200
+        self.cut_after = None  # bytes of a file after which the connection breaks, once
+        self.offers = 0
+        self.lock = threading.Lock()
+        self.server = None
+        self.listen(*pki.issue(folder, self.authority, "localhost", usage="serverAuth", names="DNS:localhost,IP:127.0.0.1"))
+
+    def listen(self, certificate, key):
+        if self.server:
+            self.stop()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def write_policy(self, threshold=2):
+        names = [f"author-{i}" for i in range(1, 4)]
+        listed = []
+        for name, key in zip(names, self.authors):
+            keytype, scheme, public = keys.describe(key)
+            listed.append({"name": name, "keyid": keys.keyid(key), "keytype": keytype, "scheme": scheme, "public": public})
+        kinds = ["delete_file", "rename_file", "restore_file", "write_file", "run_script", "disable_service"]
+        self.policy_file.write_text(json.dumps(
+            {"schema": "salvor.policy/1", "authors": listed, "revoked": self.revoked,
+             "classes": [{"name": "all", "kinds": kinds, "authors": names, "threshold": threshold}]}))
+
+    # -- making offers --
+
+    def payload(self, source="campaign.json", **changes):
+        campaign = json.loads((EXAMPLE / source).read_text()) if isinstance(source, str) else dict(source)
+        campaign |= {"version": 1, "trust_domain": self.trust_domain, "not_before": now(-60), "expires": now(86400)}
+        campaign |= changes
+        return json.dumps(campaign).encode()
+
+    def envelope(self, payload, signers=(0, 1)):
+        return json.dumps({"payload": base64.b64encode(payload).decode(), "payloadType": keys.PAYLOAD_TYPE,
+                           "signatures": [keys.signature(self.authors[i], payload) for i in signers]}).encode()
+
+    def offer(self, payload, envelope=None, inline=True, offer_id=None, **changes):
+        """An answer `apply`."""
+        envelope = self.envelope(payload) if envelope is None else envelope
+        campaign = json.loads(payload)
+        target = f"campaigns/{campaign['id']}-{campaign['version']}.json"
+        digest = hashlib.sha256(envelope).hexdigest()
+        self.offers += 1
+        offer = {"offer_id": offer_id or f"offer-{self.offers}", "campaign": campaign["id"], "version": campaign["version"],
+                 "target": target, "sha256": digest, "length": len(envelope), "attempt": 1}
+        self.files[f"/tuf/targets/campaigns/{digest}.{campaign['id']}-{campaign['version']}.json"] = envelope
+        document = self.say("apply", "offered", offer=offer)
+        if inline:
+            document["files"] = {target: envelope.decode()}
+        return document | changes
+
+    @staticmethod
+    def say(directive, reason="no_match", **more):
+        return {"directive": directive, "reason": reason, "detail": "a sentence", "poll_after_seconds": 0,
+                "give_up_after_seconds": 600, "metadata": {}, "later_member": [], "server_time": now()} | more
+
+    # -- answering --
+
+    def take_poll(self, body):
+        assert set(body) <= {"machine_id", "boot_id", "reason", "facts", "reports", "have", "can"}
+        assert body["machine_id"] == "machine-1" and len(body["facts"]) <= 64
+        assert body["facts"]["os"] == "windows" and body["facts"]["failing_module"] == "csagent.sys"
+        self.polls.append(body)
+        for report in body.get("reports", []):
+            self.check_report(report)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer = answer(body) if callable(answer) else answer
+        if isinstance(answer, dict) and "reports" not in answer:
+            answer = answer | {"reports": [{"offer_id": r["offer_id"], "accepted": True, "state": r["stage"]}
+                                           for r in body.get("reports", [])]}
+        return answer
+
+    @staticmethod
+    def check_report(report):
+        assert set(report) == {"machine_id", "boot_id", "offer_id", "stage", "actions", "log"}
+        assert report["stage"] in ("applied", "failed", "not_applicable", "refused", "healthy")
+        assert len(report["log"]) <= 16384
+        for action in report["actions"]:
+            assert set(action) == {"index", "kind", "status", "detail"}
+            assert action["status"] in ("done", "skipped", "failed", "reverted")
+
+    def handler(self):
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def reply(self, status, body, kind="application/json", **headers):
+                body = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def problem(self, status, slug, **headers):
+                self.reply(status, {"type": f"urn:salvor:problem:{slug}", "title": slug, "status": status, "detail": slug},
+                           "application/problem+json", **headers)
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                assert len(body) <= 65536 and self.headers["Content-Type"] == "application/json"
+                assert self.headers["Authorization"] == f"Bearer {TOKEN}"
+                with fake.lock:
+                    fake.headers.append(dict(self.headers))
+                    if self.path == "/v1/poll":
+                        answer = fake.take_poll(json.loads(body))
+                        status, body, headers = answer if isinstance(answer, tuple) else (200, answer, {})
+                        if status >= 400:
+                            return self.problem(status, body, **headers)
+                        return self.reply(status, body, **headers)
+                    assert self.path == "/v1/report"
+                    report = json.loads(body)
+                    fake.check_report(report)
+                    fake.reports.append(report)
+                    if fake.report_status != 200:
+                        return self.problem(fake.report_status, "trouble")
+                    return self.reply(200, {"accepted": True, "state": report["stage"]})
+
+            def do_GET(self):
+                with fake.lock:
+                    fake.gets.append((self.path, self.headers["Range"]))
+                    body = fake.files.get(self.path)
+                    cut, fake.cut_after = (fake.cut_after, None) if body and len(body) > 1000 else (None, fake.cut_after)
+                if body is None:
+                    return self.problem(404, "not-found")
+                start = int(self.headers["Range"][6:-1]) if self.headers["Range"] else 0
+                if cut is not None:
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body[:cut])
+                    self.wfile.flush()
+                    self.close_connection = True
+                    return None
+                if start:
+                    return self.reply(206, body[start:], Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}")
+                return self.reply(200, body)
+
+        return Handler
+
+
+@pytest.fixture
+def fake(tmp_path):
+    running = Fake(tmp_path / "server")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def machine(tmp_path, fake):
+    return Machine(tmp_path, fake)
+
+
+def refused(machine, fake, document, why=""):
+    """The offer is refused: exit 6, reported, nothing touched."""
+    before = picture(machine.root)
+    fake.answers = [document]
+    result = machine.run(exits=6)
+    assert result["outcome"] == "refused" and why in result["detail"], result
+    assert picture(machine.root) == before
+    assert [r["stage"] for r in fake.reports] == ["refused"]
+    assert why in fake.reports[0]["log"]
+
+
+# ---- the outage ----
+
+
+def test_the_bad_file_goes_and_the_good_ones_stay(machine, fake):
+    others = {p: v for p, v in picture(machine.root).items() if v[4] is not None and not p.endswith(BAD)}
+    fake.answers = [fake.offer(fake.payload())]
+    result = machine.run()
+    assert result["outcome"] == "applied" and result["campaign"] == "channel-file-291" and result["version"] == 1
+    assert machine.bad_is_gone()
+    assert {p: v for p, v in picture(machine.root).items() if v[4] is not None} == others
+    (report,) = fake.reports
+    assert report["stage"] == "applied" and report["boot_id"] == "boot-1" and report["offer_id"] == "offer-1"
+    assert [(a["index"], a["kind"], a["status"]) for a in report["actions"]] == [(0, "delete_file", "done")]
+    assert BAD.split("/")[-1] in report["actions"][0]["detail"]
+    assert "Prefer" not in fake.headers[0]
+
+
+def test_a_machine_with_only_the_bad_file(tmp_path, fake):
+    machine = Machine(tmp_path, fake, "bad")
+    fake.answers = [fake.offer(fake.payload())]
+    assert machine.run()["outcome"] == "applied"
+    assert machine.bad_is_gone()
+
+
+def test_a_good_machine_needs_nothing(tmp_path, fake):
+    machine = Machine(tmp_path, fake, "good")
+    before = picture(machine.root)
+    fake.answers = [fake.offer(fake.payload())]
+    assert machine.run()["outcome"] == "not_applicable"
+    assert picture(machine.root) == before
+    assert [(r["stage"], r["actions"][0]["status"]) for r in fake.reports] == [("not_applicable", "skipped")]
+
+
+def test_a_bad_fix_puts_everything_back(tmp_path, fake):
+    machine = Machine(tmp_path, fake, "bad")
+    os.chmod(machine.root / BAD, 0o4751)
+    before = picture(machine.root)
+    fake.answers = [fake.offer(fake.payload("bad-fix.json"))]
+    assert machine.run(exits=1)["outcome"] == "failed"
+    assert picture(machine.root) == before
+    (report,) = fake.reports
+    assert report["stage"] == "failed" and report["actions"][0]["status"] == "reverted"
+    assert "path_present" in report["log"]
+
+
+def test_the_bad_fix_does_work_where_both_files_are(machine, fake):
+    fake.answers = [fake.offer(fake.payload("bad-fix.json"))]
+    assert machine.run()["outcome"] == "applied"
+
+
+@pytest.mark.parametrize("directive", ["none", "wait"])
+def test_nothing_to_do(machine, fake, directive):
+    before = picture(machine.root)
+    fake.answers = [fake.say(directive)]
+    assert machine.run()["outcome"] == directive
+    assert picture(machine.root) == before and fake.reports == [] and len(fake.polls) == 1
+
+
+# ---- offers that must be refused ----
+
+
+def test_one_signature_is_not_enough(machine, fake):
+    payload = fake.payload()
+    refused(machine, fake, fake.offer(payload, fake.envelope(payload, [0])), "signed")
+
+
+def test_one_author_twice_is_one(machine, fake):
+    payload = fake.payload()
+    refused(machine, fake, fake.offer(payload, fake.envelope(payload, [0, 0])), "signed")
+
+
+def test_no_signature(machine, fake):
+    payload = fake.payload()
+    refused(machine, fake, fake.offer(payload, fake.envelope(payload, [])))
+
+
+def test_signatures_of_another_payload(machine, fake):
+    envelope = json.loads(fake.envelope(fake.payload()))
+    payload = fake.payload(title="Another title")
+    envelope["payload"] = base64.b64encode(payload).decode()
+    refused(machine, fake, fake.offer(payload, json.dumps(envelope).encode()), "signed")
+
+
+def test_another_trust_domain(machine, fake):
+    refused(machine, fake, fake.offer(fake.payload(trust_domain="b" * 64)), "trust domain")
+
+
+def test_an_unknown_condition_is_never_skipped(machine, fake):
+    payload = json.loads(fake.payload())
+    payload["actions"][0]["unless"] = {"fact": "os", "eq": "windows"}
+    refused(machine, fake, fake.offer(json.dumps(payload).encode()))
+
+
+def test_match_is_evaluated_by_the_client_too(machine, fake):
+    refused(machine, fake, fake.offer(fake.payload(match={"fact": "os", "eq": "linux"})), "facts")
+
+
+def test_expired(machine, fake):
+    refused(machine, fake, fake.offer(fake.payload(not_before=now(-7200), expires=now(-60))), "expired")
+
+
+def test_a_server_that_turns_the_clock_back(machine, fake):
+    """The floor of the client's time is at least the time of the build, so neither an expired campaign nor the server's
+    own certificate, which is younger than the build, is good."""
+    before = picture(machine.root)
+    payload = fake.payload(not_before="2024-07-19T05:30:00Z", expires="2024-07-26T05:30:00Z")
+    fake.answers = [fake.offer(payload, server_time="2024-07-20T00:00:00Z")]
+    assert machine.run(exits=6)["outcome"] in ("refused", "denied")
+    assert picture(machine.root) == before
+
+
+def test_a_time_that_was_accepted_does_not_come_again(machine, fake):
+    """A campaign was accepted at a later time: a server that is back in time cannot bring an expired one in force."""
+    later = fake.offer(fake.payload(id="later", not_before=now(86400), expires=now(3 * 86400)), server_time=now(2 * 86400))
+    fake.answers = [later]
+    assert machine.run()["outcome"] == "applied"
+    fake.reports.clear()
+    refused(machine, fake, fake.offer(fake.payload()), "expired")
+
+
+def test_not_yet_valid(machine, fake):
+    refused(machine, fake, fake.offer(fake.payload(not_before=now(7200), expires=now(86400))), "not valid before")
+
+
+def test_within_the_tolerance(machine, fake):
+    fake.answers = [fake.offer(fake.payload(not_before=now(3000)))]
+    assert machine.run()["outcome"] == "applied"
+
+
+def test_revoked(machine, fake):
+    fake.revoked = ["channel-file-291"]
+    fake.write_policy()
+    refused(machine, fake, fake.offer(fake.payload()), "revoked")
+
+
+def test_an_offer_under_another_name(machine, fake):
+    """The server offers version 2, and serves the signed version 1 in its place."""
+    document = fake.offer(fake.payload())
+    document["offer"]["version"] = 2
+    document["offer"]["target"] = "campaigns/channel-file-291-2.json"
+    document["files"] = {"campaigns/channel-file-291-2.json": document["files"]["campaigns/channel-file-291-1.json"]}
+    refused(machine, fake, document, "holds campaign")
+
+
+def test_drills(machine, fake):
+    refused(machine, fake, fake.offer(fake.payload(drill=True)), "drill")
+
+
+def test_a_drill_on_request(machine, fake):
+    fake.answers = [fake.offer(fake.payload(drill=True))]
+    assert machine.run("--reason", "drill")["outcome"] == "applied"
+    assert fake.polls[0]["reason"] == "drill"
+
+
+def test_more_files_than_max_matches(machine, fake):
+    payload = json.loads(fake.payload())
+    payload["actions"][0] |= {"max_matches": 1}
+    del payload["actions"][0]["require"]
+    refused(machine, fake, fake.offer(json.dumps(payload).encode()), "more than 1 files")
+
+
+def test_actions_that_this_client_cannot_do(machine, fake):
+    payload = json.loads(fake.payload())
+    payload["actions"].append({"kind": "disable_service", "name": "csagent"})
+    refused(machine, fake, fake.offer(json.dumps(payload).encode()), "disable_service")
+
+
+def test_a_linked_folder_leads_nowhere(tmp_path, machine, fake):
+    outside = tmp_path / "outside"
+    os.rename(machine.root / FALCON, outside)
+    (machine.root / FALCON).symlink_to(outside)
+    before = picture(outside)
+    refused(machine, fake, fake.offer(fake.payload()), "symbolic link")
+    assert picture(outside) == before
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "hard link"])
+def test_what_is_no_file_of_its_own_is_refused(tmp_path, machine, fake, kind):
+    odd = machine.root / FALCON / "C-00000291-odd.sys"
+    victim = tmp_path / "victim"
+    victim.write_text("outside")
+    os.utime(victim, (1721362140, 1721362140))
+    if kind == "link":
+        odd.symlink_to(victim)
+    elif kind == "fifo":
+        os.mkfifo(odd)
+    elif kind == "folder":
+        odd.mkdir()
+    else:
+        os.link(victim, odd)
+    refused(machine, fake, fake.offer(fake.payload()), "odd.sys")
+    assert victim.read_text() == "outside"
+
+
+# ---- targets and artifacts ----
+
+
+def test_the_target_is_fetched_when_it_did_not_come_along(machine, fake):
+    fake.answers = [fake.offer(fake.payload(), inline=False)]
+    assert machine.run()["outcome"] == "applied"
+    assert len(fake.gets) == 1
+
+
+def test_a_target_that_is_not_there(machine, fake):
+    """Nothing touched, nothing reported, asked again."""
+    before = picture(machine.root)
+    fake.answers = [fake.offer(fake.payload(), inline=False)]
+    fake.files.clear()
+    machine.run(exits=5)
+    assert picture(machine.root) == before
+    assert fake.reports == [] and len(fake.polls) > 1
+
+
+def test_a_target_with_other_bytes(machine, fake):
+    before = picture(machine.root)
+    document = fake.offer(fake.payload())
+    document["offer"]["sha256"] = "0" * 64
+    fake.answers = [document]
+    machine.run(exits=5)  # not there under that name
+    fake.files = {path.replace(path.split("/")[-1][:64], "0" * 64): body for path, body in fake.files.items()}
+    machine.run(exits=6)
+    assert picture(machine.root) == before and fake.reports == []
+
+
+def restoring(fake, content, **artifact):
+    payload = json.loads(fake.payload(match={"fact": "os", "eq": "windows"}))
+    payload["actions"] = [{"kind": "restore_file", "path": "${SYSTEM}/drivers/ntfs.sys", "artifact":
+                           {"sha256": hashlib.sha256(content).hexdigest(), "length": len(content)} | artifact}]
+    payload["verify"] = [{"kind": "sha256_is", "path": "${SYSTEM}/drivers/NTFS.sys",
+                          "sha256": hashlib.sha256(content).hexdigest()}]
+    return json.dumps(payload).encode()
+
+
+def test_an_artifact_is_fetched_and_gone_on_with(machine, fake):
+    content = os.urandom(300000)
+    digest = hashlib.sha256(content).hexdigest()
+    fake.files[f"/v1/artifacts/{digest}"] = content
+    fake.cut_after = 100000
+    fake.answers = [fake.offer(restoring(fake, content), offer_id="same")]
+    assert machine.run()["outcome"] == "applied"
+    assert (machine.root / "Windows/System32/drivers/ntfs.sys").read_bytes() == content
+    ranges = [r for path, r in fake.gets if "artifacts" in path]
+    assert ranges[0] is None and ranges[1].startswith("bytes=") and ranges[1] != "bytes=0-"
+
+
+def test_an_artifact_that_is_another(machine, fake):
+    before = picture(machine.root)
+    content = os.urandom(3000)
+    fake.files[f"/v1/artifacts/{hashlib.sha256(content).hexdigest()}"] = bytes(3000)
+    fake.answers = [fake.offer(restoring(fake, content))]
+    machine.run(exits=6)
+    assert picture(machine.root) == before and fake.reports == []
+
+
+# ---- reports ----
+
+
+def test_a_report_that_was_not_taken_travels_with_the_next_poll(machine, fake):
+    fake.report_status = 503
+    fake.answers = [fake.offer(fake.payload()), fake.say("none", "already_applied")]
+    assert machine.run()["outcome"] == "applied"
+    stored = list((machine.state / "reports").iterdir())
+    assert len(stored) == 1
+    machine.run(boot="boot-2")
+    (report,) = fake.polls[1]["reports"]
+    assert report["stage"] == "applied" and report["boot_id"] == "boot-1"
+    assert list((machine.state / "reports").iterdir()) == []
+    machine.run(boot="boot-2")
+    assert "reports" not in fake.polls[2]
+
+
+def test_a_report_goes_only_once_it_is_answered(machine, fake):
+    fake.report_status = 503
+    fake.answers = [fake.offer(fake.payload()), fake.say("none", reports=[]), fake.say("none")]
+    machine.run()
+    machine.run()
+    assert len(list((machine.state / "reports").iterdir())) == 1
+    machine.run()
+    assert list((machine.state / "reports").iterdir()) == []
+
+
+def test_the_same_offer_is_not_carried_out_twice(machine, fake):
+    fake.answers = [fake.offer(fake.payload(), offer_id="same")]
+    assert machine.run()["outcome"] == "applied"
+    (machine.root / BAD).write_text("back again")
+    os.utime(machine.root / BAD, (1721362140, 1721362140))
+    assert machine.run()["outcome"] == "applied"
+    assert (machine.root / BAD).exists()
+    assert [r["offer_id"] for r in fake.reports] == ["same", "same"]
+
+
+def test_healthy(machine, fake):
+    assert machine.run("--healthy")["outcome"] == "none" and fake.reports == []
+    fake.answers = [fake.offer(fake.payload())]
+    machine.run()
+    fake.report_status = 503
+    machine.run("--healthy", boot="boot-2", exits=5)
+    fake.report_status = 200
+    assert machine.run("--healthy", boot="boot-2")["outcome"] == "healthy"
+    assert (fake.reports[-1]["stage"], fake.reports[-1]["offer_id"]) == ("healthy", "offer-1")
+    count = len(fake.reports)
+    assert machine.run("--healthy", boot="boot-3")["outcome"] == "none" and len(fake.reports) == count
+
+
+# ---- the way there ----
+
+
+def test_nobody_there(machine, fake):
+    machine.write_conf(server="https://127.0.0.1:1")
+    machine.run(exits=5)
+
+
+def test_another_ca(tmp_path, machine, fake):
+    other, _ = pki.make_ca(tmp_path, "other")
+    machine.write_conf(ca=other)
+    fake.answers = [fake.offer(fake.payload())]
+    machine.run(exits=6)
+    assert fake.polls == [] and not machine.bad_is_gone()
+
+
+def test_another_name(machine, fake):
+    fake.listen(*pki.issue(fake.folder, fake.authority, "elsewhere", usage="serverAuth", names="DNS:elsewhere.example"))
+    machine.write_conf()
+    fake.answers = [fake.offer(fake.payload())]
+    machine.run(exits=6)
+    assert fake.polls == [] and not machine.bad_is_gone()
+
+
+def test_an_expired_server_certificate(machine, fake):
+    """Its dates are held against the client's time once the answer has told it; the offer is not looked at."""
+    fake.listen(*pki.issue(fake.folder, fake.authority, "old", expired=True, usage="serverAuth", names="IP:127.0.0.1"))
+    machine.write_conf()
+    fake.answers = [fake.offer(fake.payload())]
+    result = machine.run(exits=6)
+    assert "not valid at" in result["detail"]
+    assert not machine.bad_is_gone() and fake.reports == []
+
+
+@pytest.mark.parametrize("status,exits", [(401, 6), (403, 6), (503, 5), (429, 5), (500, 5)])
+def test_refusals_of_the_server(machine, fake, status, exits):
+    slug = {401: "unauthenticated", 403: "forbidden", 503: "overloaded", 429: "too-many-requests", 500: "internal"}[status]
+    fake.answers = [lambda body: (status, slug, {"Retry_After": "1"} if status in (429, 503) else {})]
+    machine.run(exits=exits)
+    assert not machine.bad_is_gone()
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b"[]", b'{"directive":"apply"}', b'{"directive":"none","directive":"none"}',
+                                    b'{"directive":"none"}' + b" " * (1 << 20), b"\xff", b"[" * 100000])
+def test_answers_that_are_none(machine, fake, answer):
+    fake.answers = [lambda body: (200, answer, {})]
+    assert machine.run(exits=1)["outcome"] == "error"
+    assert not machine.bad_is_gone()
+
+
+def test_redirects_are_not_followed(machine, fake):
+    fake.answers = [lambda body: (307, b"", {"Location": fake.url + "/elsewhere"})]
+    machine.run(exits=5)
+    assert len(fake.polls) == 1 and fake.gets == []
+
+
+# ---- the loop ----
+
+
+def test_waits_until_it_is_its_turn(machine, fake):
+    fake.answers = [fake.say("wait", "ring_not_open"), fake.say("none"), fake.offer(fake.payload())]
+    assert machine.run(once=False)["outcome"] == "applied"
+    assert machine.bad_is_gone() and len(fake.polls) == 3
+    assert fake.headers[0]["Prefer"] == "wait=300"
+
+
+def test_goes_on_after_a_campaign_that_is_not_for_it(machine, fake):
+    other = json.loads(fake.payload())
+    other |= {"id": "other"}
+    other["actions"][0]["path"] = "${SYSTEM}/drivers/missing*.sys"
+    other["verify"] = []
+    fake.answers = [fake.offer(json.dumps(other).encode()), fake.offer(fake.payload())]
+    assert machine.run(once=False)["outcome"] == "applied"
+    assert [r["stage"] for r in fake.reports] == ["not_applicable", "applied"]
+
+
+def test_gives_up_when_it_is_told(machine, fake):
+    fake.answers = [fake.say("wait", "paused", give_up_after_seconds=1, poll_after_seconds=1)]
+    machine.run(once=False, exits=7)
+    fake.answers = [fake.say("none", give_up_after_seconds=1, poll_after_seconds=1)]
+    machine.run(once=False)
+
+
+def test_a_signal_ends_the_waiting(machine, fake):
+    fake.answers = [fake.say("wait", "paused", poll_after_seconds=300)]
+    process = subprocess.Popen([str(a) for a in machine.command(once=False)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until(lambda: fake.polls, "a poll")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20 * SLOWER) == 7
+    process.communicate()
+
+
+# ---- configuration and usage ----
+
+
+def test_one_process_at_a_time(machine, fake):
+    fake.answers = [fake.say("none")]
+    machine.run()
+    with open(machine.state / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another salvor-recover" in machine.run(exits=4)["stderr"]
+
+
+@pytest.mark.parametrize("text,where", [("serve = \"x\"\n", ":1:"), ("machine_id = \"a\"\nmachine_id = \"b\"\n", ":2:"),
+                                        ("server = \"https://x\n", ""), ("server = \"https://x\"\n", "is missing")])
+def test_bad_configuration(machine, text, where):
+    machine.conf.write_text(text)
+    said = machine.run(exits=78)["stderr"]
+    assert where in said and str(machine.conf) in said
+
+
+@pytest.mark.parametrize("change,why", [({"machine_id": "../x"}, "machine_id"), ({"server": "http://127.0.0.1"}, "https"),
+                                        ({"token": "a b"}, "token"), ({"root": "/nowhere/1.root.json"}, "1.root.json"),
+                                        ({"client_key": "/nowhere"}, "client_certificate"),
+                                        ({"policy": "recover.conf"}, "policy"), ({"token_file": "x"}, "exclude")])
+def test_bad_values(machine, change, why):
+    machine.write_conf(**change)
+    assert why in machine.run(exits=78)["stderr"]
+
+
+def test_a_token_file_and_the_policy_beside_the_root(machine, fake):
+    (machine.folder / "token").write_text(TOKEN + "\n")
+    machine.write_conf(token=None, token_file="token", policy=None)
+    fake.answers = [fake.say("none")]
+    machine.run()
+
+
+@pytest.mark.parametrize("args", [["--reason", "boredom"], ["--fact", "Model"], ["--boot-id", "a b"], ["--time", "now"],
+                                  ["--unknown"], ["extra"]])
+def test_usage(machine, args):
+    machine.run(*args, exits=2)
+
+
+def test_a_root_that_is_not_there(machine):
+    machine.root = pathlib.Path("/nowhere/at/all")
+    machine.run(exits=3)
