@@ -10,9 +10,11 @@
 #define SAL_TRUST_DSSE_H
 
 #include "base/buf.h"
+#include "model/campaign.h"
 #include "trust/key.h"
 
-#define SAL_CAMPAIGN_PAYLOAD_TYPE "application/vnd.salvor.campaign+json"
+/* The payload type of a signed campaign. */
+#define SAL_CAMPAIGN_PAYLOAD_TYPE SAL_CAMPAIGN_TYPE
 
 enum {
         SAL_ENVELOPE_MAX_BYTES = 1024 * 1024,

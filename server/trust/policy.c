@@ -2,12 +2,12 @@
 #include "trust/policy.h"
 
 #include "base/encode.h"
+#include "model/campaign.h"
 #include "trust/policy_internal.h"
 
 #include <string.h>
 
-/* Campaign ids (contract: [a-z0-9][a-z0-9-]{0,62}) and versions, as the revocation list names them. */
-enum { CAMPAIGN_ID_MAX_BYTES = 63, VERSION_MAX_DIGITS = 10 };
+enum { VERSION_MAX_DIGITS = 10 };
 static const int64_t version_max = INT64_C(2147483647);
 
 static enum sal_status no_memory(struct sal_err *reterr) {
@@ -240,22 +240,23 @@ static enum sal_status read_classes(struct sal_policy *policy, const struct sal_
 
 /* ---- revocations ---- */
 
-/* "id" or "id@version", the version in its one decimal form. */
-static bool parse_revocation(const char *text, size_t *ret_id_len, int64_t *ret_version) {
-        size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
-        if (len < 1 || len > CAMPAIGN_ID_MAX_BYTES || text[0] == '-')
+/* "id" or "id@version", the version in its one decimal form. *ret_version is 0 when there is none. */
+static bool parse_revocation(const char *text, char ret_id[static SAL_CAMPAIGN_ID_BYTES], int64_t *ret_version) {
+        size_t len = strcspn(text, "@");
+        if (len >= SAL_CAMPAIGN_ID_BYTES)
                 return false;
-        *ret_id_len = len;
+        memcpy(ret_id, text, len);
+        ret_id[len] = '\0';
         *ret_version = 0;
         if (!text[len])
-                return true;
+                return sal_campaign_id_valid(ret_id);
         const char *digits = text + len + 1;
         size_t count = strspn(digits, "0123456789");
-        if (text[len] != '@' || digits[count] || count < 1 || count > VERSION_MAX_DIGITS || digits[0] == '0')
+        if (digits[count] || count < 1 || count > VERSION_MAX_DIGITS || digits[0] == '0')
                 return false;
         for (size_t i = 0; i < count; i++)
                 *ret_version = *ret_version * 10 + (digits[i] - '0');
-        return *ret_version <= version_max;
+        return *ret_version <= version_max && sal_campaign_id_valid(ret_id);
 }
 
 static enum sal_status read_revoked(struct sal_policy *policy, const struct sal_json_at *at, struct sal_err *reterr) {
@@ -270,12 +271,12 @@ static enum sal_status read_revoked(struct sal_policy *policy, const struct sal_
         for (size_t i = 0; i < count; i++) {
                 struct sal_json_at element = sal_json_element(&list, i);
                 const char *text = json_string_value(element.value);
-                size_t id_len = 0;
+                char id[SAL_CAMPAIGN_ID_BYTES];
                 int64_t version = 0;
-                if (!text || !parse_revocation(text, &id_len, &version))
+                if (!text || !parse_revocation(text, id, &version))
                         return sal_json_fail(&element, NULL, SAL_E_INVALID, reterr,
                                              "must be a campaign's \"id\" or \"id@version\"");
-                policy->revoked[i] = (struct sal_policy_revocation){.id = strndup(text, id_len), .version = version};
+                policy->revoked[i] = (struct sal_policy_revocation){.id = strdup(id), .version = version};
                 if (!policy->revoked[i].id)
                         return no_memory(reterr);
                 policy->revoked_count = i + 1;
