@@ -63,6 +63,15 @@ static void command_name(const struct sal_command *command, char *ret, size_t ro
         snprintf(ret, room, "%s%s%s", command->group, command->verb ? " " : "", command->verb ? command->verb : "");
 }
 
+static void hint_verbs(const char *group, struct sal_err *reterr) {
+        sal_autobuf struct sal_buf verbs = SAL_BUF_INIT;
+        for (size_t g = 0; sal_command_groups[g]; g++)
+                for (const struct sal_command *row = sal_command_groups[g]; row->group; row++)
+                        if (strcmp(row->group, group) == 0)
+                                sal_buf_printf(&verbs, "%s%s", verbs.len ? ", " : "", row->verb);
+        sal_err_hint(reterr, "one of: %s", verbs.data ? verbs.data : "");
+}
+
 static enum sal_status unknown_command(const char *group, const char *verb, struct sal_err *reterr) {
         char given[96], best_name[96] = "";
         snprintf(given, sizeof given, "%.40s%s%.40s", group, verb ? " " : "", verb ? verb : "");
@@ -81,7 +90,7 @@ static enum sal_status unknown_command(const char *group, const char *verb, stru
                 }
         if (group_exists && !verb) {
                 sal_fail(reterr, SAL_E_USAGE, "\"%.40s\" needs to be told what to do", group);
-                sal_err_hint(reterr, "salvorctl --help lists every command");
+                hint_verbs(group, reterr);
         } else {
                 sal_fail(reterr, SAL_E_USAGE, "there is no command \"%s\"", given);
                 if (best <= 6)

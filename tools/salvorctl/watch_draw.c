@@ -108,6 +108,7 @@ int sal_watch_draw(FILE *stream, const struct sal_watch_view *view, int drawn, i
 
         sal_autobuf struct sal_buf out = SAL_BUF_INIT;
         int lines = 0;
+        sal_buf_puts(&out, "\033[?7l"); /* a narrow terminal cuts lines instead of wrapping them */
         if (drawn)
                 sal_buf_printf(&out, "\033[%dA\r", drawn);
         const char *state_colour = "";
@@ -129,6 +130,7 @@ int sal_watch_draw(FILE *stream, const struct sal_watch_view *view, int drawn, i
         int news = width > 4 ? width - 4 : 0;
         sal_buf_printf(&out, "  %.*s", news, view->news);
         end_line(&out, &lines);
+        sal_buf_puts(&out, "\033[?7h");
         if (out.data)
                 fwrite(out.data, 1, out.len, stream);
         fflush(stream);
