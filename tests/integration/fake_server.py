@@ -5,6 +5,7 @@ import base64
 import hashlib
 import http.server
 import json
+import socket
 import ssl
 import threading
 
@@ -21,13 +22,14 @@ def unpad(text):
 
 
 class Fake:
-    """State of the admin plane; `routes` are added by tests: (method, path) -> (status, document or bytes)."""
+    """State of the admin plane; `routes` are added by tests: (method, path) -> (status, document or bytes[, headers])."""
 
     def __init__(self, domain):
         self.domain = domain
         self.seen = []  # (method, path, query, headers, body)
         self.routes = {}
         self.grants = {}
+        self.connections = set()
         self.key = x509.load_pem_x509_certificate((domain / "operators/admin.crt").read_bytes()).public_key()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -44,6 +46,11 @@ class Fake:
 
     def stop(self):
         self.server.shutdown()
+        for connection in list(self.connections):  # kept ones would be answered on
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
         self.server.server_close()
         self.thread.join()
 
@@ -91,6 +98,14 @@ class Fake:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self):
+                fake.connections.add(self.request)
+                super().setup()
+
+            def finish(self):
+                fake.connections.discard(self.request)
+                super().finish()
+
             def log_message(self, *_):
                 pass
 
@@ -98,12 +113,14 @@ class Fake:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 path, _, query = self.path.partition("?")
                 fake.seen.append((self.command, path, query, dict(self.headers), body))
-                status, document = fake.answer(self.command, path, self.headers, body)
+                status, document, *more = fake.answer(self.command, path, self.headers, body)
                 raw = document if isinstance(document, bytes) else json.dumps(document).encode()
                 self.send_response(status)
                 kind = "application/problem+json" if status >= 400 else "application/json"
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(raw)))
+                for name, value in more[0].items() if more else ():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(raw)
 

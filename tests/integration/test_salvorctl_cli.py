@@ -8,12 +8,14 @@ import os
 import pathlib
 import socket
 import subprocess
+import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from fake_server import Fake, page, problem
 from salvor.server import program
+from salvor.wait import until
 
 PAYLOAD = """{
   "schema": "salvor.campaign/1",
@@ -679,6 +681,41 @@ def test_fleet_that_is_refused_says_so(fake, made):
     fake.routes["POST", "/v1/enroll"] = problem(409, "conflict", "it holds a token already")
     done, said = fleet(made, "--machines", 3)
     assert done.returncode == 1 and said["refused"] == 3 and "already" in said["first_error"]
+
+
+def test_fleet_waits_as_long_as_the_server_asks(fake, made):
+    rescue = Rescue(fake)
+    turned_away = []
+
+    def poll(body):
+        if not turned_away:
+            turned_away.append(time.monotonic())
+            return *problem(503, "overloaded", "later"), {"Retry-After": "1"}
+        turned_away.append(time.monotonic())
+        return rescue.poll(body)
+
+    fake.routes["POST", "/v1/poll"] = poll
+    done, said = fleet(made, "--machines", 1)
+    assert done.returncode == 0 and said["rescued"] == 1 and said["errors"] == 1
+    assert turned_away[1] - turned_away[0] >= 0.99
+
+
+def test_fleet_follows_a_server_that_comes_back_elsewhere(made):
+    first = Fake(made)
+    rescue = Rescue(first)
+    first.routes["POST", "/v1/poll"] = lambda body: rescue.answer("wait", "ring_not_open")
+    run = [program("salvor-fleet"), "run", "-C", str(made), "--machines", "20", "--speed", "10", "--json"]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as running:
+        until(lambda: sum(r[1] == "/v1/poll" for r in first.seen) >= 20, "every machine has polled")
+        first.stop()
+        second = Fake(made)
+        try:
+            Rescue(second)
+            said = json.loads(running.communicate(timeout=60)[0])
+        finally:
+            second.stop()
+            (made / "state/endpoints.json").unlink()
+    assert running.returncode == 0 and said["rescued"] == 20 and said["enrolled"] == 20
 
 
 def test_private_files_are_private(made):
