@@ -12,6 +12,7 @@
 #include "salvor-recover/wire.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 

@@ -117,11 +117,12 @@ static void all_is_planned_before_anything_is_touched(void **state) {
 
 static void other_kinds_are_refused(void **state) {
         (void)state;
-        static const char *const others[] = {
+        static const char registry[] = "[{\"kind\":\"set_registry_value\",\"hive\":\"SYSTEM\",\"key\":\"Select\","
+                                       "\"name\":\"x\",\"type\":\"REG_DWORD\",\"value\":1}]";
+        const char *const others[] = {
                 "[{\"kind\":\"disable_driver\",\"name\":\"x\"}]",
                 "[{\"kind\":\"set_boot_entry\",\"entry\":\"x\",\"once\":true}]",
-                "[{\"kind\":\"set_registry_value\",\"hive\":\"SYSTEM\",\"key\":\"Select\",\"name\":\"x\","
-                "\"type\":\"REG_DWORD\",\"value\":1}]",
+                registry,
         };
         for (size_t i = 0; i < SAL_ARRAY_LEN(others); i++)
                 expect_untouched(others[i], "[]", SAL_OUTCOME_REFUSED, "cannot do");
