@@ -44,7 +44,6 @@ struct sal_api {
         _Atomic(const struct sal_operators *) operators; /* borrowed: old ones are kept until the daemon ends */
         atomic_bool ready;                               /* /readyz says so */
         atomic_bool draining;                            /* nothing is held any more */
-        const char *not_ready_reason;
 };
 
 /* Prepares the per-worker state. Errors: SAL_E_NOMEM. */
