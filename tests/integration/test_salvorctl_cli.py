@@ -2,7 +2,9 @@
 """salvorctl and salvor-fleet by themselves: arguments, configuration, exit codes, what they print and send."""
 
 import base64
+import csv
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -496,6 +498,25 @@ def test_lists_follow_their_cursor(fake, made):
     done = ctl("-C", made, "machine", "list", "--json", "--fact", "model=X 1&y", "--state", "back")
     assert [m["machine_id"] for m in json.loads(done.stdout)["items"]] == ["m1", "m2"]
     assert "fact.model=X%201%26y" in fake.seen[0][2] and "state=back" in fake.seen[0][2]
+
+
+def test_machines_as_csv_do_no_harm_in_a_spreadsheet(fake, made):
+    row = {"machine_id": "m1", "state": "needs_hands", "opt_out": False, "facts": {"model": '=1+1,"x"\x1b'}}
+    fake.routes["GET", "/api/v1/machines"] = page([row])
+    done = ctl("-C", made, "machine", "list", "--state", "needs_hands", "--csv")
+    assert done.returncode == 0
+    (_, told) = list(csv.reader(io.StringIO(done.stdout)))
+    assert told[0] == "m1" and told[-1] == "'=1+1,\"x\"\\x1b"
+
+
+def test_policy_comes_from_the_server_else_from_the_folder(fake, made):
+    text = (made / "trust-policy.json").read_bytes()
+    fake.routes["GET", "/api/v1/trust/policy"] = (200, text)
+    done = ctl("-C", made, "policy", "show")
+    assert done.returncode == 0 and hashlib.sha256(text).hexdigest() in done.stdout and "2 of 3" in done.stdout
+    (made / "state/endpoints.json").write_text("{}")
+    done = ctl("-C", made, "policy", "show", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout) == json.loads(text) and "trust-policy.json" in done.stderr
 
 
 def test_artifact_is_hashed_and_streamed(fake, made, tmp_path):

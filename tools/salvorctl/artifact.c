@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* salvorctl artifact put, get, delete: files that campaigns restore or run, named by their SHA-256. */
+/* salvorctl artifact put, list, get, delete: files that campaigns restore or run, named by their SHA-256. */
 #include "base/encode.h"
 #include "command.h"
 #include "out.h"
@@ -105,6 +105,27 @@ static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
         return SAL_OK;
 }
 
+static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
+        sal_autojson json_t *items = NULL;
+        enum sal_status status =
+                sal_admin_list(ctl->admin, "/api/v1/artifacts", NULL, SAL_CTL_LIST_ITEMS, &items, NULL, reterr);
+        if (status)
+                return status;
+        if (ctl->json) {
+                sal_autojson json_t *document = json_pack("{s:O}", "items", items);
+                sal_out_json(document);
+                return SAL_OK;
+        }
+        static const char *const heads[] = {"SHA256", ">LENGTH"};
+        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
+        for (size_t i = 0; i < json_array_size(items); i++) {
+                sal_table_text(&table, sal_text(json_array_get(items, i), "sha256"));
+                sal_table_json(&table, json_object_get(json_array_get(items, i), "length"));
+        }
+        sal_table_print(&table, stdout, "no artifacts");
+        return SAL_OK;
+}
+
 const struct sal_command sal_commands_artifact[] = {
         {.group = "artifact",
          .verb = "put",
@@ -113,6 +134,7 @@ const struct sal_command sal_commands_artifact[] = {
          .max_args = 1,
          .summary = "Store a file that campaigns name; prints its sha256 and length",
          .run = run_put},
+        {.group = "artifact", .verb = "list", .args = "", .summary = "What is stored", .run = run_list},
         {.group = "artifact",
          .verb = "get",
          .args = "SHA256",

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* salvorctl campaign start, pause, resume, advance, halt, withdraw, approve: the life of a campaign. */
-#include "base/encode.h"
+/* salvorctl campaign start, pause, resume, advance, halt, withdraw: the life of a campaign. */
 #include "command.h"
-#include "model/campaign.h"
 #include "out.h"
-#include "trust/dsse.h"
 
 #include <string.h>
 
@@ -74,36 +71,6 @@ static enum sal_status run_act(struct sal_ctl *ctl, struct sal_err *reterr) {
         return SAL_OK;
 }
 
-/* Approves the very bytes that the server shows now, so that a draft changed meanwhile is not approved unseen. */
-static enum sal_status run_approve(struct sal_ctl *ctl, struct sal_err *reterr) {
-        struct sal_ctl_campaign campaign;
-        char path[SAL_CTL_PATH_BYTES], digest[SAL_SHA256_HEX_BYTES];
-        enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_UNSIGNED, &campaign, reterr);
-        if (status)
-                return status;
-        sal_ctl_path(&campaign, "payload", path);
-        const struct sal_admin_call fetch = {.path = path, .accept = SAL_CAMPAIGN_TYPE ", application/problem+json"};
-        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
-        status = sal_admin_do(ctl->admin, &fetch, &reply, reterr);
-        if (status)
-                return status;
-        sal_autobuf struct sal_buf pae = SAL_BUF_INIT;
-        sal_dsse_pae(SAL_CAMPAIGN_TYPE, reply.body.data, reply.body.len, &pae);
-        sal_sha256_hex(pae.data ? pae.data : "", pae.len, digest);
-        sal_ctl_path(&campaign, "approvals", path);
-        sal_autojson json_t *body = json_pack("{s:s}", "digest", digest);
-        const struct sal_admin_call call = {.method = "POST", .path = path, .body = body};
-        sal_autojson json_t *answer = NULL;
-        status = sal_admin_json(ctl->admin, &call, &answer, reterr);
-        if (status)
-                return status;
-        if (ctl->json)
-                sal_out_json(answer);
-        else
-                printf("approved %s@%lld, digest %s\n", campaign.id, (long long)campaign.version, digest);
-        return SAL_OK;
-}
-
 #define ACT(name, text, more, extra)                                                                            \
         {                                                                                                       \
                 .group = "campaign", .verb = (name), .args = "ID[@V]", .min_args = 1, .max_args = 1,            \
@@ -121,12 +88,5 @@ const struct sal_command sal_commands_life[] = {
         ACT("advance", "Open the next ring by hand", NULL, SAL_BIT(SAL_OPT_ACKNOWLEDGE)),
         ACT("halt", "Stop: recall what was offered and not applied", NULL, 0),
         ACT("withdraw", "End it for good", NULL, 0),
-        {.group = "campaign",
-         .verb = "approve",
-         .args = "ID[@V]",
-         .min_args = 1,
-         .max_args = 1,
-         .summary = "Approve the digest, where the policy asks for it",
-         .run = run_approve},
         {0},
 };

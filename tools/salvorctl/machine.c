@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* salvorctl machine list, show, explain, pin, opt-out, import: the fleet. */
+/* salvorctl machine list, show, explain, pin, opt-out, delete, import: the fleet. */
 #include "command.h"
 #include "model/campaign.h"
 #include "model/plan.h"
@@ -42,9 +42,62 @@ static enum sal_status make_query(const struct sal_ctl *ctl, struct sal_buf *que
         return query->failed ? sal_fail(reterr, SAL_E_NOMEM, "no memory for a query") : SAL_OK;
 }
 
-static bool to_stdout(void *arg, const void *data, size_t len) {
-        (void)arg;
-        return fwrite(data, 1, len, stdout) == len;
+/* What a list shows of a machine; a name with a dot is a fact's. */
+static const struct column {
+        const char *head;
+        const char *key;
+} columns[] = {
+        {"MACHINE", "machine_id"},
+        {"STATE", "state"},
+        {"WHY", "state_reason"},
+        {"PINNED_TO", "ring"},
+        {"OPT_OUT", "opt_out"},
+        {"LAST_SEEN", "last_seen"},
+        {"OS_VERSION", "fact.os_version"},
+        {"MODEL", "fact.model"},
+};
+
+static const json_t *column_of(const json_t *row, const struct column *column) {
+        if (strncmp(column->key, "fact.", 5) == 0)
+                return json_object_get(json_object_get(row, "facts"), column->key + 5);
+        return json_object_get(row, column->key);
+}
+
+static void print_table(const json_t *items) {
+        static const char *const heads[] = {"MACHINE", "STATE",     "WHY",        "PINNED_TO",
+                                            "OPT_OUT", "LAST_SEEN", "OS_VERSION", "MODEL"};
+        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
+        for (size_t i = 0; i < json_array_size(items); i++)
+                for (size_t c = 0; c < SAL_ARRAY_LEN(columns); c++)
+                        sal_table_json(&table, column_of(json_array_get(items, i), &columns[c]));
+        sal_table_print(&table, stdout, "no machines");
+}
+
+/* RFC 4180. A field that begins like a formula gets an apostrophe, so that no spreadsheet computes what a machine said.
+ */
+static void print_csv_field(const json_t *value, bool last) {
+        const char *text = json_is_boolean(value) ? (json_is_true(value) ? "yes" : "no") : json_string_value(value);
+        sal_autobuf struct sal_buf safe = SAL_BUF_INIT;
+        if (text)
+                sal_safe_append(&safe, text, strlen(text));
+        putchar('"');
+        if (safe.len && strchr("=+-@", safe.data[0]))
+                putchar('\'');
+        for (size_t i = 0; i < safe.len; i++) {
+                if (safe.data[i] == '"')
+                        putchar('"');
+                putchar(safe.data[i]);
+        }
+        fputs(last ? "\"\r\n" : "\",", stdout);
+}
+
+static void print_csv(const json_t *items) {
+        enum { COUNT = SAL_ARRAY_LEN(columns) };
+        for (size_t c = 0; c < COUNT; c++)
+                printf("%s%s", columns[c].key, c + 1 == COUNT ? "\r\n" : ",");
+        for (size_t i = 0; i < json_array_size(items); i++)
+                for (size_t c = 0; c < COUNT; c++)
+                        print_csv_field(column_of(json_array_get(items, i), &columns[c]), c + 1 == COUNT);
 }
 
 static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -55,40 +108,19 @@ static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_status status = sal_ctl_int(ctl, SAL_OPT_LIMIT, 1, 10000000, &limit, reterr);
         if (!status)
                 status = make_query(ctl, &query, reterr);
-        if (!status && sal_ctl_has(ctl, SAL_OPT_CSV)) {
-                const struct sal_admin_call call = {.path = "/api/v1/machines",
-                                                    .query = query.len ? query.data : NULL,
-                                                    .accept = "text/csv, application/problem+json;q=0.5",
-                                                    .sink = to_stdout};
-                sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
-                return sal_admin_do(ctl->admin, &call, &reply, reterr);
-        }
         if (!status)
                 status = sal_admin_list(ctl->admin, "/api/v1/machines", query.data, (size_t)limit, &items, &more,
                                         reterr);
         if (status)
                 return status;
-        if (ctl->json) {
+        if (sal_ctl_has(ctl, SAL_OPT_CSV)) {
+                print_csv(items);
+        } else if (ctl->json) {
                 sal_autojson json_t *document = json_pack("{s:O, s:b}", "items", items, "more", more);
                 sal_out_json(document);
-                return SAL_OK;
+        } else {
+                print_table(items);
         }
-        static const char *const heads[] = {"MACHINE", "STATE",     "WHY",        "PINNED_TO",
-                                            "OPT_OUT", "LAST_SEEN", "OS_VERSION", "MODEL"};
-        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
-        for (size_t i = 0; i < json_array_size(items); i++) {
-                const json_t *row = json_array_get(items, i);
-                const json_t *facts = json_object_get(row, "facts");
-                sal_table_text(&table, sal_text(row, "machine_id"));
-                sal_table_text(&table, sal_text(row, "state"));
-                sal_table_text(&table, sal_text(row, "state_reason"));
-                sal_table_text(&table, sal_text(row, "ring"));
-                sal_table_json(&table, json_object_get(row, "opt_out"));
-                sal_table_text(&table, sal_text(row, "last_seen"));
-                sal_table_json(&table, json_object_get(facts, "os_version"));
-                sal_table_json(&table, json_object_get(facts, "model"));
-        }
-        sal_table_print(&table, stdout, "no machines");
         if (more)
                 fputs("(there are more; see --limit)\n", stderr);
         return SAL_OK;
@@ -189,6 +221,22 @@ static enum sal_status run_opt_out(struct sal_ctl *ctl, struct sal_err *reterr) 
         return change(ctl, body, undo ? "takes part again" : "opted out: it receives nothing", reterr);
 }
 
+static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
+        char path[SAL_CTL_PATH_BYTES];
+        sal_autojson json_t *answer = NULL;
+        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
+        const struct sal_admin_call call = {.method = "DELETE", .path = path};
+        if (!status)
+                status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (status)
+                return status;
+        if (ctl->json)
+                sal_out_json(answer);
+        else
+                sal_out_line(stdout, "deleted ", ctl->args[0], NULL);
+        return SAL_OK;
+}
+
 static enum sal_status run_import(struct sal_ctl *ctl, struct sal_err *reterr) {
         sal_autofclose FILE *file = fopen(ctl->args[0], "re");
         struct stat info;
@@ -252,6 +300,13 @@ const struct sal_command sal_commands_machine[] = {
          .options = SAL_BIT(SAL_OPT_UNDO),
          .summary = "Never offer anything to a machine",
          .run = run_opt_out},
+        {.group = "machine",
+         .verb = "delete",
+         .args = "ID",
+         .min_args = 1,
+         .max_args = 1,
+         .summary = "Forget a machine: its offers are recalled, its token is refused",
+         .run = run_delete},
         {.group = "machine",
          .verb = "import",
          .args = "FILE",
