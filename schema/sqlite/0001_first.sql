@@ -120,6 +120,7 @@ CREATE TABLE offer (
         counted           INTEGER NOT NULL CHECK (counted IN (0, 1)),
         excluded          INTEGER NOT NULL CHECK (excluded IN (0, 1)),
         late_applied      INTEGER NOT NULL CHECK (late_applied IN (0, 1)),
+        anonymous         INTEGER NOT NULL CHECK (anonymous IN (0, 1)),
         made_ms           INTEGER NOT NULL,
         applied_ms        INTEGER NOT NULL,
         settled_ms        INTEGER NOT NULL,
@@ -139,6 +140,9 @@ CREATE INDEX offer_campaign ON offer (campaign_row);
 CREATE INDEX offer_state ON offer (campaign_row, state);
 -- Timers: only offers that have one stand here, so the next that is due is always the first entry.
 CREATE INDEX offer_due ON offer (campaign_row, due_served_ms) WHERE due_kind <> 0;
+
+-- Unsettled offers outside the pace: few, and their number is needed when the sums are loaded.
+CREATE INDEX offer_special ON offer (campaign_row, state) WHERE excluded <> 0 OR anonymous <> 0;
 
 -- Which counted offers carry a cohort value, for the moment when it is held.
 CREATE TABLE offer_cohort (
