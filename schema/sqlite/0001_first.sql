@@ -76,6 +76,8 @@ CREATE TABLE campaign (
 ) STRICT;
 
 CREATE INDEX campaign_live ON campaign (id, version) WHERE state IN (2, 3, 4, 5);
+-- Ended ones (withdrawn, expired) that still have offers to settle.
+CREATE INDEX campaign_ending ON campaign (id, version) WHERE state IN (6, 7) AND unsettled > 0;
 
 -- Apart from the row above, which changes with every offer, because these bytes hardly ever do.
 CREATE TABLE campaign_bytes (

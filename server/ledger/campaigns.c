@@ -72,6 +72,18 @@ enum sal_status sal_campaign_row_get(struct sal_tx *tx, const char *id, int64_t 
         return status;
 }
 
+enum sal_status sal_campaign_row_get_row(struct sal_tx *tx, int64_t row, struct sal_campaign_row *ret) {
+        sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_CAMPAIGN_GET_ROW);
+        sal_put_int(&q, row);
+        if (!sal_query_row(&q))
+                return sal_query_missing(&q);
+        struct sal_campaign_row found;
+        enum sal_status status = take_whole(&q, false, &found);
+        if (status == SAL_OK)
+                *ret = found;
+        return status;
+}
+
 /* The columns that insert and update share, in the order of both statements. */
 static void put_progress(struct sal_query *q, const struct sal_campaign_row *row) {
         sal_put_int(q, row->started_ms);
@@ -174,8 +186,12 @@ enum sal_status sal_campaign_row_each(struct sal_tx *tx, const char *after_id, i
 
 enum sal_status sal_campaign_row_each_live(struct sal_tx *tx,
                                            bool (*each)(void *arg, const struct sal_campaign_row *row), void *arg) {
-        sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_CAMPAIGN_EACH_LIVE);
-        return walk(&q, true, each, arg);
+        sal_autoquery struct sal_query live = sal_query_open(tx, SAL_SQL_CAMPAIGN_EACH_LIVE);
+        enum sal_status status = walk(&live, true, each, arg);
+        if (status)
+                return status;
+        sal_autoquery struct sal_query ending = sal_query_open(tx, SAL_SQL_CAMPAIGN_EACH_ENDING);
+        return walk(&ending, true, each, arg);
 }
 
 /* ---- signatures ---- */

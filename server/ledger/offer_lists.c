@@ -45,6 +45,7 @@ enum sal_status sal_offer_take(struct sal_query *q, struct sal_offer *ret) {
         ret->counted = sal_take_bool(q);
         ret->excluded = sal_take_bool(q);
         ret->late_applied = sal_take_bool(q);
+        ret->anonymous = sal_take_bool(q);
         ret->made_ms = sal_take_int(q);
         ret->applied_ms = sal_take_int(q);
         ret->settled_ms = sal_take_int(q);
@@ -168,4 +169,12 @@ enum sal_status sal_offer_each_live_machine(struct sal_tx *tx, bool (*each)(void
         sal_put_int(&reach, served_now_ms);
         sal_put_int(&reach, RELAPSE_REACH_MS);
         return walk_ids(&reach, each, arg, &more);
+}
+
+enum sal_status sal_offer_each_special(struct sal_tx *tx, int64_t campaign_row, int state,
+                                       bool (*each)(void *arg, const struct sal_offer *offer), void *arg) {
+        sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_OFFER_EACH_SPECIAL);
+        sal_put_int(&q, campaign_row);
+        sal_put_int(&q, state);
+        return walk(&q, each, arg);
 }

@@ -54,6 +54,7 @@ static enum sal_status insert_row(struct sal_tx *tx, struct sal_offer *offer) {
         sal_put_int(&q, offer->counted);
         sal_put_int(&q, offer->excluded);
         sal_put_int(&q, offer->late_applied);
+        sal_put_int(&q, offer->anonymous);
         sal_put_int(&q, offer->made_ms);
         sal_put_int(&q, offer->applied_ms);
         sal_put_int(&q, offer->settled_ms);
@@ -135,6 +136,7 @@ static enum sal_status update_row(struct sal_tx *tx, const struct sal_offer *off
         sal_put_int(&q, offer->applied_served_ms);
         sal_put_int(&q, offer->due_kind);
         sal_put_int(&q, offer->due_served_ms);
+        sal_put_text(&q, offer->boot_id);
         if (!same_state)
                 sal_put_int(&q, offer->state);
         return sal_query_run(&q);

@@ -11,7 +11,7 @@
         "not_applicable, recalled"
 #define OFFER                                                                                             \
         "row, campaign_row, machine_row, attempt, incarnation, period, ring, state, cause, can_healthy, " \
-        "counted, excluded, late_applied, made_ms, applied_ms, settled_ms, made_served_ms, "              \
+        "counted, excluded, late_applied, anonymous, made_ms, applied_ms, settled_ms, made_served_ms, "   \
         "applied_served_ms, due_kind, due_served_ms, slot_i, slot_o, stage, boot_id, cohorts"
 #define JOURNAL "seq, at_ms, type, version, offer_row, cause, campaign, machine_id, ring, detail"
 #define TOKEN "row, hash, machine_id, uses_max, uses, reenroll, reimaged, created_ms, expires_ms, created_by"
@@ -51,6 +51,7 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
         [SAL_SQL_MACHINE_COUNT_PUT] = "UPDATE machine_count SET machines = ?2 WHERE standing = ?1",
 
         [SAL_SQL_CAMPAIGN_GET] = "SELECT " CAMPAIGN " FROM campaign WHERE id = ?1 AND version = ?2",
+        [SAL_SQL_CAMPAIGN_GET_ROW] = "SELECT " CAMPAIGN " FROM campaign WHERE row = ?1",
         [SAL_SQL_CAMPAIGN_INSERT] =
                 "INSERT INTO campaign (" CAMPAIGN ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
                 "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
@@ -65,6 +66,8 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
                 "SELECT " CAMPAIGN " FROM campaign WHERE (id, version) > (?1, ?2) ORDER BY id, version LIMIT ?3",
         [SAL_SQL_CAMPAIGN_EACH_LIVE] = "SELECT " CAMPAIGN " FROM campaign INDEXED BY campaign_live "
                                        "WHERE state IN (2, 3, 4, 5) ORDER BY id, version",
+        [SAL_SQL_CAMPAIGN_EACH_ENDING] = "SELECT " CAMPAIGN " FROM campaign INDEXED BY campaign_ending "
+                                         "WHERE state IN (6, 7) AND unsettled > 0 ORDER BY id, version",
         [SAL_SQL_CAMPAIGN_BYTES_GET] = "SELECT payload, envelope FROM campaign_bytes WHERE campaign_row = ?1",
         [SAL_SQL_CAMPAIGN_BYTES_INSERT] =
                 "INSERT INTO campaign_bytes (campaign_row, payload, envelope) VALUES (?1, ?2, ?3)",
@@ -77,17 +80,18 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
 
         [SAL_SQL_OFFER_INSERT] =
                 "INSERT INTO offer (" OFFER ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-                "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+                "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
         [SAL_SQL_OFFER_ANY] = "SELECT 1 FROM offer WHERE machine_row = ?1 AND campaign_row = ?2 LIMIT 1",
         [SAL_SQL_OFFER_COHORT_INSERT] =
                 "INSERT INTO offer_cohort (campaign_row, period, j, offer_row) VALUES (?1, ?2, ?3, ?4)",
         [SAL_SQL_OFFER_KEYS] = "SELECT campaign_row, ring, state FROM offer WHERE row = ?1",
-        [SAL_SQL_OFFER_UPDATE] = "UPDATE offer SET cause = ?2, excluded = ?3, late_applied = ?4, applied_ms = ?5, "
-                                 "settled_ms = ?6, applied_served_ms = ?7, due_kind = ?8, due_served_ms = ?9 "
-                                 "WHERE row = ?1",
+        [SAL_SQL_OFFER_UPDATE] =
+                "UPDATE offer SET cause = ?2, excluded = ?3, late_applied = ?4, applied_ms = ?5, "
+                "settled_ms = ?6, applied_served_ms = ?7, due_kind = ?8, due_served_ms = ?9, boot_id = ?10 "
+                "WHERE row = ?1",
         [SAL_SQL_OFFER_UPDATE_STATE] =
                 "UPDATE offer SET cause = ?2, excluded = ?3, late_applied = ?4, applied_ms = ?5, settled_ms = ?6, "
-                "applied_served_ms = ?7, due_kind = ?8, due_served_ms = ?9, state = ?10 WHERE row = ?1",
+                "applied_served_ms = ?7, due_kind = ?8, due_served_ms = ?9, boot_id = ?10, state = ?11 WHERE row = ?1",
         [SAL_SQL_OFFER_GET] = "SELECT " OFFER " FROM offer WHERE row = ?1",
         [SAL_SQL_OFFER_EACH_OF_MACHINE] =
                 "SELECT " OFFER " FROM offer WHERE machine_row = ?1 ORDER BY row DESC LIMIT ?2",
@@ -101,6 +105,8 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
                                "WHERE campaign_row = ?1 AND row > ?2 ORDER BY row LIMIT ?3",
         [SAL_SQL_OFFER_EACH_STATE] = "SELECT " OFFER " FROM offer INDEXED BY offer_state "
                                      "WHERE campaign_row = ?1 AND row > ?2 AND state = ?4 ORDER BY row LIMIT ?3",
+        [SAL_SQL_OFFER_EACH_SPECIAL] = "SELECT " OFFER " FROM offer INDEXED BY offer_special "
+                                       "WHERE campaign_row = ?1 AND state = ?2 AND (excluded <> 0 OR anonymous <> 0)",
         [SAL_SQL_OFFER_EACH_COHORT] =
                 "SELECT " OFFER " FROM offer WHERE excluded = 0 AND row IN "
                 "(SELECT offer_row FROM offer_cohort WHERE campaign_row = ?1 AND period = ?2 AND j = ?3) ORDER BY row",
