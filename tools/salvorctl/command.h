@@ -131,8 +131,8 @@ void sal_ctl_path(const struct sal_ctl_campaign *campaign, const char *what, cha
 
 /* ---- preview (preview.c) ---- */
 
-/* How many known machines match: {"matching", "rings": [{"name", "machines"}], "sample": […]}, summed over the pages of
- * the server's answer. *ret is a new reference. Errors: those of the call. */
+/* How many known machines match: {"looked_at", "matching", "opted_out", "rings": [{"name", "matching"}], "sample"},
+ * summed over the pages of the server's answer. *ret is a new reference. Errors: those of the call. */
 enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campaign *campaign, json_t **ret,
                                 struct sal_err *reterr);
 

@@ -50,7 +50,7 @@ static const struct column {
         {"MACHINE", "machine_id"},
         {"STATE", "state"},
         {"WHY", "state_reason"},
-        {"PINNED_TO", "ring"},
+        {"PINNED_TO", "pin"},
         {"OPT_OUT", "opt_out"},
         {"LAST_SEEN", "last_seen"},
         {"OS_VERSION", "fact.os_version"},
@@ -173,8 +173,10 @@ static enum sal_status run_explain(struct sal_ctl *ctl, struct sal_err *reterr) 
                 return SAL_OK;
         }
         const json_t *rows = json_object_get(document, "campaigns");
-        static const char *const heads[] = {"CAMPAIGN", ">VERSION", "ANSWER", "REASON", "DETAIL"};
-        static const char *const keys[] = {"campaign", "version", "directive", "reason", "detail"};
+        static const char *const heads[] = {"CAMPAIGN", ">VERSION", "STATE",     "RING",
+                                            "ANSWER",   "REASON",   ">ATTEMPTS", "DETAIL"};
+        static const char *const keys[] = {"campaign",  "version", "state",    "ring",
+                                           "directive", "reason",  "attempts", "detail"};
         sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
         for (size_t i = 0; i < json_array_size(rows); i++)
                 for (size_t k = 0; k < SAL_ARRAY_LEN(keys); k++)
@@ -209,7 +211,7 @@ static enum sal_status run_pin(struct sal_ctl *ctl, struct sal_err *reterr) {
                 return sal_fail(reterr, SAL_E_USAGE, "\"machine pin\" needs ID RING, or ID --none");
         if (!none && !sal_ring_name_valid(ctl->args[1]))
                 return sal_fail(reterr, SAL_E_USAGE, "\"%.40s\" is no ring name: [a-z0-9-]{1,32}", ctl->args[1]);
-        sal_autojson json_t *body = none ? json_pack("{s:n}", "ring") : json_pack("{s:s}", "ring", ctl->args[1]);
+        sal_autojson json_t *body = none ? json_pack("{s:n}", "pin") : json_pack("{s:s}", "pin", ctl->args[1]);
         char done[80];
         snprintf(done, sizeof done, "%s%.40s", none ? "no longer pinned" : "pinned to ", none ? "" : ctl->args[1]);
         return change(ctl, body, done, reterr);

@@ -15,20 +15,20 @@ static json_t *ring_of(json_t *rings, const char *name) {
         for (size_t i = 0; i < json_array_size(rings); i++)
                 if (strcmp(sal_text(json_array_get(rings, i), "name"), name) == 0)
                         return json_array_get(rings, i);
-        json_array_append_new(rings, json_pack("{s:s, s:i}", "name", name, "machines", 0));
+        json_array_append_new(rings, json_pack("{s:s, s:i}", "name", name, "matching", 0));
         return json_array_get(rings, json_array_size(rings) - 1);
 }
 
 static void add_page(json_t *sum, const json_t *page) {
-        add_number(sum, page, "matching");
+        static const char *const numbers[] = {"looked_at", "matching", "opted_out"};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(numbers); i++)
+                add_number(sum, page, numbers[i]);
         json_t *rings = json_object_get(sum, "rings");
         const json_t *more = json_object_get(page, "rings");
         for (size_t i = 0; i < json_array_size(more); i++) {
                 const json_t *row = json_array_get(more, i);
                 json_t *ring = ring_of(rings, sal_text(row, "name"));
-                const char *key = json_object_get(row, "machines") ? "machines" : "matching";
-                json_object_set_new(ring, "machines",
-                                    json_integer(sal_number(ring, "machines") + sal_number(row, key)));
+                add_number(ring, row, "matching");
         }
         json_t *sample = json_object_get(sum, "sample");
         const json_t *others = json_object_get(page, "sample");
@@ -40,7 +40,7 @@ enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campai
                                 struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES], cursor[CURSOR_BYTES] = "";
         sal_ctl_path(campaign, "preview", path);
-        sal_autojson json_t *sum = json_pack("{s:i, s:[], s:[]}", "matching", 0, "rings", "sample");
+        sal_autojson json_t *sum = json_pack("{s:[], s:[]}", "rings", "sample");
         if (!sum)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a preview");
         for (int i = 0; i < PAGES_MAX; i++) {

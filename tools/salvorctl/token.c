@@ -62,8 +62,8 @@ static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
                 return SAL_OK;
         }
         static const char *const heads[] = {"ID", ">USED", ">OF", "MACHINE", "REENROLL", "REIMAGED", "EXPIRES", "BY"};
-        static const char *const keys[] = {"id",       "used",     "uses",    "machine_id",
-                                           "reenroll", "reimaged", "expires", "created_by"};
+        static const char *const keys[] = {"id",       "used",     "uses",       "machine_id",
+                                           "reenroll", "reimaged", "expires_at", "created_by"};
         sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
         for (size_t i = 0; i < json_array_size(items); i++)
                 for (size_t k = 0; k < SAL_ARRAY_LEN(keys); k++)

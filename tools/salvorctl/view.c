@@ -59,16 +59,11 @@ static void print_rings(const json_t *rings) {
         sal_table_print(&table, stdout, "");
 }
 
-static const char *author_of(const json_t *signature) {
-        const char *name = sal_text(signature, "author");
-        return *name ? name : *sal_text(signature, "name") ? sal_text(signature, "name") : "key";
-}
-
 static void print_signatures(const json_t *signatures) {
         for (size_t i = 0; i < json_array_size(signatures); i++) {
                 const json_t *row = json_array_get(signatures, i);
-                sal_out_line(stdout, i ? "                 " : "signed by        ", author_of(row), " ",
-                             sal_text(row, "keyid"), NULL);
+                sal_out_line(stdout, i ? "                 " : "signed by        ",
+                             *sal_text(row, "name") ? sal_text(row, "name") : "key", " ", sal_text(row, "keyid"), NULL);
         }
 }
 
@@ -116,6 +111,16 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         return SAL_OK;
 }
 
+static void print_sample(const json_t *sample) {
+        static const char *const heads[] = {"FOR EXAMPLE", "RING"};
+        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
+        for (size_t i = 0; i < json_array_size(sample); i++) {
+                sal_table_text(&table, sal_text(json_array_get(sample, i), "machine_id"));
+                sal_table_text(&table, sal_text(json_array_get(sample, i), "ring"));
+        }
+        sal_table_print(&table, stdout, "no known machine matches");
+}
+
 static enum sal_status run_preview(struct sal_ctl *ctl, struct sal_err *reterr) {
         struct sal_ctl_campaign campaign;
         sal_autojson json_t *document = NULL;
@@ -128,18 +133,20 @@ static enum sal_status run_preview(struct sal_ctl *ctl, struct sal_err *reterr) 
                 sal_out_json(document);
                 return SAL_OK;
         }
+        sal_out_member(stdout, "known machines", json_object_get(document, "looked_at"));
         sal_out_member(stdout, "matching", json_object_get(document, "matching"));
+        sal_out_member(stdout, "opted out", json_object_get(document, "opted_out"));
         static const char *const heads[] = {"RING", ">MATCHING"};
         sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
         const json_t *rings = json_object_get(document, "rings");
         for (size_t i = 0; i < json_array_size(rings); i++) {
                 sal_table_text(&table, sal_text(json_array_get(rings, i), "name"));
-                sal_table_json(&table, json_object_get(json_array_get(rings, i), "machines"));
+                sal_table_json(&table, json_object_get(json_array_get(rings, i), "matching"));
         }
         fputc('\n', stdout);
         sal_table_print(&table, stdout, "no rings");
         fputc('\n', stdout);
-        sal_out_member(stdout, "for example", json_object_get(document, "sample"));
+        print_sample(json_object_get(document, "sample"));
         return SAL_OK;
 }
 

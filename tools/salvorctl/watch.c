@@ -101,7 +101,7 @@ static void read_preview(struct watch *watch) {
         for (size_t i = 0; i < json_array_size(rings); i++)
                 for (size_t k = 0; k < watch->view.ring_count; k++)
                         if (strcmp(sal_text(json_array_get(rings, i), "name"), watch->view.rings[k].name) == 0)
-                                watch->view.rings[k].total = sal_number(json_array_get(rings, i), "machines");
+                                watch->view.rings[k].total = sal_number(json_array_get(rings, i), "matching");
 }
 
 /* A decision as a phrase: "halt canary by engine, rule 6.3". */
