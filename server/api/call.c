@@ -68,7 +68,8 @@ void sal_reply_json_take(struct sal_http_request *request, int http_status, json
 }
 
 /* RFC 9110 section 13.1.2: a list of entity tags, or "*"; weak comparison. */
-static bool etag_listed(const char *list, const char *etag) {
+bool sal_request_has_etag(const struct sal_http_request *request, const char *etag) {
+        const char *list = sal_http_header_get(request, "If-None-Match");
         if (!list)
                 return false;
         if (strcmp(list, "*") == 0)
@@ -88,7 +89,7 @@ void sal_reply_document_take(struct sal_http_request *request, char *text_take, 
         struct sal_http_reply reply = {.status = 200, .content_type = content_type};
         sal_http_reply_header(&reply, "ETag", "%s", etag);
         sal_http_reply_header(&reply, "Cache-Control", "%s", cache_control);
-        if (etag_listed(sal_http_header_get(request, "If-None-Match"), etag)) {
+        if (sal_request_has_etag(request, etag)) {
                 reply.status = 304;
                 reply.content_type = NULL;
                 free(text_take);

@@ -41,6 +41,8 @@ enum sal_status sal_request_type(const struct sal_http_request *request, const c
                                  struct sal_err *reterr);
 /* Reads a JSON object body (application/json). Errors: SAL_E_MEDIA_TYPE, SAL_E_MALFORMED, SAL_E_INVALID. */
 enum sal_status sal_request_json(const struct sal_http_request *request, json_t **ret, struct sal_err *reterr);
+/* True when If-None-Match names this entity tag (with its quotes), or "*": answer 304. RFC 9110 section 13.1.2. */
+bool sal_request_has_etag(const struct sal_http_request *request, const char *etag);
 /* The bearer token, or NULL. */
 const char *sal_request_bearer(const struct sal_http_request *request);
 /* A whole number in a query member or a path parameter. text NULL: *inout stays. SAL_E_INVALID names it. */
