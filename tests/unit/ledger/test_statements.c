@@ -14,6 +14,7 @@ static const struct {
         {SAL_SQL_MACHINE_EACH_SPECIAL, "SCAN machine USING COVERING INDEX machine_special"},
         {SAL_SQL_MACHINE_EACH_SPECIAL, "SCAN machine USING INDEX machine_special"},
         {SAL_SQL_CAMPAIGN_EACH_LIVE, "SCAN campaign USING INDEX campaign_live"},
+        {SAL_SQL_CAMPAIGN_EACH_ENDING, "SCAN campaign USING INDEX campaign_ending"},
         {SAL_SQL_OFFER_MACHINES_LIVE, "SCAN c USING COVERING INDEX campaign_live"},
         {SAL_SQL_OFFER_MACHINES_LIVE, "SCAN c USING INDEX campaign_live"},
         /* max(seq) is one step to the end of the table; the guard's own is the same. */
