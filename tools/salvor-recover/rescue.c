@@ -228,7 +228,7 @@ static enum round poll_failed(struct rescue *rescue, const struct sal_reply *rep
         return ROUND_DENIED;
 }
 
-static enum round poll(struct rescue *rescue) {
+static enum round poll_once(struct rescue *rescue) {
         const struct sal_rescue_options *options = rescue->options;
         sal_autojson json_t *reports = sal_courier_collect(&rescue->courier);
         sal_autofree char *body =
@@ -305,7 +305,7 @@ static void give_up(struct rescue *rescue) {
 
 static void run_loop(struct rescue *rescue) {
         while (!stopped(rescue)) {
-                enum round round = poll(rescue);
+                enum round round = poll_once(rescue);
                 bool applied = round == ROUND_SETTLED && strcmp(rescue->result.outcome, "applied") == 0;
                 if (round == ROUND_SETTLED)
                         sal_courier_send_all(&rescue->courier);

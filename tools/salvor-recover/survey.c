@@ -54,9 +54,10 @@ static enum sal_status check_file(const struct sal_found *file, struct sal_err *
         return SAL_OK;
 }
 
-static enum sal_status check_links(const struct sal_found *file, struct sal_err *reterr) {
+/* A file of several names may have one outside the system root. On a disk that is mounted as the root it cannot. */
+static enum sal_status check_links(const struct sal_tree *tree, const struct sal_found *file, struct sal_err *reterr) {
         char why[96];
-        if (file->info.st_nlink <= 1)
+        if (file->info.st_nlink <= 1 || sal_tree_links_stay_inside(tree, file->path))
                 return SAL_OK;
         snprintf(why, sizeof why, "has %lu hard links, so the file may also stand outside the system root",
                  (unsigned long)file->info.st_nlink);
@@ -86,7 +87,7 @@ static enum sal_status files_of(const struct site *site, int64_t max, struct sal
                 if ((status = check_file(file, reterr)) ||
                     (status = sal_require_passes(site->tree, &site->action->require, file, &passes, reterr)) || !passes)
                         continue;
-                if ((status = check_links(file, reterr)))
+                if ((status = check_links(site->tree, file, reterr)))
                         continue;
                 if ((int64_t)kept == max)
                         return sal_fail(reterr, SAL_E_REFUSED, "more than %lld files match %.120s", (long long)max,

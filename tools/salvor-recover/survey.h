@@ -17,8 +17,8 @@
  *
  * Errors: SAL_E_REFUSED: a safety rule forbids the campaign here; the action at fault is SAL_STATUS_FAILED with the
  * reason, the others SAL_STATUS_SKIPPED, and nothing was touched. That is: more files than max_matches; a match that is
- * no regular file or has several hard links; a symbolic link on the way; a directory that cannot be written; a target
- * that is there already; a kind of action that this version cannot do. SAL_E_NOMEM. */
+ * no regular file, or has hard links that may stand outside the tree; a symbolic link on the way; a directory that
+ * cannot be written; a target that is there already; a kind of action that this version cannot do. SAL_E_NOMEM. */
 enum sal_status sal_survey(const struct sal_tree *tree, const struct sal_campaign *campaign, struct sal_work *work,
                            struct sal_err *reterr);
 

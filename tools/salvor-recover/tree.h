@@ -88,6 +88,10 @@ int sal_tree_rename(const struct sal_tree *tree, const char *from, const char *t
 /* Makes what was done in the directory of `path` lasting. Returns 0 or -errno. */
 int sal_tree_sync_parent(const struct sal_tree *tree, const char *path);
 
+/* True when every hard link of the file must stand inside the tree, for the tree shows its file system as a whole;
+ * false when it does not, or when that cannot be told (before Linux 5.8, or without /proc). */
+bool sal_tree_links_stay_inside(const struct sal_tree *tree, const char *path);
+
 /* "regular file", "directory", "symbolic link", … for a person. */
 const char *sal_tree_type_name(mode_t mode);
 

@@ -165,6 +165,52 @@ static void hard_links_are_refused(void **state) {
         assert_int_equal(unlink(outside), 0);
 }
 
+/* Where the tree is a whole file system, as a Windows disk is, no name of a file can stand outside it. */
+static void hard_links_within_a_whole_file_system_are_fine(void **state) {
+        (void)state;
+        const char *bad = CROWDSTRIKE "/C-00000291-00000000-00000032.sys";
+        stage_close(&s);
+        if (mount("tmpfs", s.f.root, "tmpfs", 0, "size=1m") != 0)
+                skip();
+        make_outage(s.f.root);
+        make_dirs(s.f.root, "Windows/WinSxS");
+        assert_int_equal(link(at(s.f.root, bad), at(s.f.root, "Windows/WinSxS/hard")), 0);
+        stage_open(&s);
+        expect_untouched("[" OUTAGE_ACTION "]", "[{\"kind\":\"path_present\",\"path\":\"${SYSTEM}/missing\"}]",
+                         SAL_OUTCOME_FAILED, "path_present");
+        assert_int_equal(unlink(at(s.f.root, bad)), 0);
+        assert_int_equal(link(at(s.f.root, "Windows/WinSxS/hard"), at(s.f.root, bad)), 0);
+        assert_int_equal(run_json(&s, "[" OUTAGE_ACTION "]", "[" OUTAGE_VERIFY "]"), SAL_OUTCOME_APPLIED);
+        assert_false(there(s.f.root, bad));
+        assert_string_equal(content(s.f.root, "Windows/WinSxS/hard"), "bad 291");
+        stage_close(&s);
+        assert_int_equal(umount(s.f.root), 0);
+        stage_open(&s);
+}
+
+/* A part of a file system, mounted elsewhere, is not the whole of it. */
+static void hard_links_out_of_a_bind_mount_are_refused(void **state) {
+        (void)state;
+        char whole[96], part[128], hard[128];
+        snprintf(whole, sizeof whole, "%s/whole", s.f.dir);
+        snprintf(part, sizeof part, "%s/part", whole);
+        snprintf(hard, sizeof hard, "%s/hard", whole);
+        make_dirs(s.f.dir, "whole");
+        stage_close(&s);
+        if (mount("tmpfs", whole, "tmpfs", 0, "size=1m") != 0)
+                skip();
+        make_dirs(whole, "part");
+        make_outage(part);
+        assert_int_equal(link(at(part, CROWDSTRIKE "/C-00000291-00000000-00000032.sys"), hard), 0);
+        assert_int_equal(mount(part, s.f.root, NULL, MS_BIND, NULL), 0);
+        stage_open(&s);
+        expect_untouched("[" OUTAGE_ACTION "]", "[]", SAL_OUTCOME_REFUSED, "2 hard links");
+        stage_close(&s);
+        assert_int_equal(umount(s.f.root), 0);
+        assert_int_equal(umount(whole), 0);
+        stage_open(&s);
+}
+
 static void a_name_with_a_newline_is_a_name(void **state) {
         (void)state;
         put(s.f.root, CROWDSTRIKE "/C-00000291\n\xff.sys", "bad", "2024-07-19T04:09:00Z");
@@ -352,6 +398,8 @@ int main(void) {
                 TEST(links_fifos_devices_and_folders_are_refused),
                 TEST(a_linked_folder_on_the_way_is_refused),
                 TEST(hard_links_are_refused),
+                TEST(hard_links_within_a_whole_file_system_are_fine),
+                TEST(hard_links_out_of_a_bind_mount_are_refused),
                 TEST(a_name_with_a_newline_is_a_name),
                 TEST(an_existing_target_is_refused),
                 TEST(nothing_there_and_verify_false_is_a_failure),
