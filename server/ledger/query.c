@@ -34,7 +34,8 @@ enum sal_status sal_sqlite_status(int code) {
         }
 }
 
-static void set_failure(struct sal_tx *tx, enum sal_status status, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static void set_failure(struct sal_tx *tx, enum sal_status status,
+                                                              const char *format, va_list args) {
         if (tx->status != SAL_OK)
                 return; /* the first one is the reason, the others follow from it */
         tx->status = status;
