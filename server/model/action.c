@@ -319,7 +319,11 @@ enum sal_status sal_verify_parse(const struct sal_json_at *at, struct sal_verify
             (status = parse_path(at, "path", true, &ret->path, reterr)) ||
             (status = parse_require(at, &ret->require, reterr)))
                 return status;
-        return sha256_is ? parse_sha256(at, "sha256", ret->sha256, reterr) : SAL_OK;
+        if (!sha256_is)
+                return SAL_OK;
+        if (!json_object_get(at->value, "sha256") && ret->require.sha256_count > 0)
+                return SAL_OK; /* the digests are named in require */
+        return parse_sha256(at, "sha256", ret->sha256, reterr);
 }
 
 void sal_verify_done(struct sal_verify *verify) {

@@ -82,7 +82,7 @@ enum sal_verify_kind { SAL_VERIFY_PATH_ABSENT, SAL_VERIFY_PATH_PRESENT, SAL_VERI
 struct sal_verify {
         enum sal_verify_kind kind;
         const char *path;
-        char sha256[65]; /* sha256_is: member "sha256" */
+        char sha256[65]; /* sha256_is: member "sha256"; "" : the digests of require.sha256 are the ones expected */
         struct sal_require require;
 };
 

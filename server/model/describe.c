@@ -67,7 +67,8 @@ static void describe_verify(const struct sal_verify *verify, struct sal_buf *out
                 [SAL_VERIFY_PATH_PRESENT] = "is present",
                 [SAL_VERIFY_SHA256_IS] = "has the SHA-256 ",
         };
-        sal_buf_printf(out, "then check that %s %s%s", verify->path, words[verify->kind], verify->sha256);
+        const char *digest = verify->kind == SAL_VERIFY_SHA256_IS && !verify->sha256[0] ? "named" : verify->sha256;
+        sal_buf_printf(out, "then check that %s %s%s", verify->path, words[verify->kind], digest);
         describe_require(&verify->require, out);
         sal_buf_putc(out, '\n');
 }

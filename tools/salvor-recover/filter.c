@@ -74,10 +74,23 @@ struct tally {
         size_t matching; /* of the passing ones, those with the digest of sha256_is */
 };
 
+static enum sal_status digest_matches(const struct sal_tree *tree, const struct sal_verify *verify,
+                                      const struct sal_found *file, bool *ret, struct sal_err *reterr) {
+        char sha256[SAL_SHA256_HEX_BYTES] = "";
+        enum sal_status status = sal_tree_sha256(tree, file->path, sha256, reterr);
+        if (!status)
+                *ret = verify->sha256[0] ? strcmp(sha256, verify->sha256) == 0
+                                         : sal_require_passes_sha256(&verify->require, sha256);
+        return status;
+}
+
 static enum sal_status count(const struct sal_tree *tree, const struct sal_verify *verify, struct tally *ret,
                              struct sal_err *reterr) {
         sal_autosyspath struct sal_syspath path = {0};
         sal_autofound struct sal_found_list found = SAL_FOUND_LIST_INIT;
+        struct sal_require require = verify->require;
+        if (verify->kind == SAL_VERIFY_SHA256_IS && !verify->sha256[0])
+                require.sha256_count = 0; /* they are what is asked, not whom it is asked of */
         enum sal_status status = sal_syspath_parse(verify->path, tree->layout, &path, reterr);
         if (!status)
                 status = sal_tree_find(tree, &path, &found, reterr);
@@ -86,13 +99,12 @@ static enum sal_status count(const struct sal_tree *tree, const struct sal_verif
                         ret->others++;
                         continue;
                 }
-                bool passes = false;
-                char sha256[SAL_SHA256_HEX_BYTES] = "";
-                status = sal_require_passes(tree, &verify->require, &found.items[i], &passes, reterr);
+                bool passes = false, matches = false;
+                status = sal_require_passes(tree, &require, &found.items[i], &passes, reterr);
                 if (!status && passes && verify->kind == SAL_VERIFY_SHA256_IS)
-                        status = sal_tree_sha256(tree, found.items[i].path, sha256, reterr);
+                        status = digest_matches(tree, verify, &found.items[i], &matches, reterr);
                 ret->passing += passes;
-                ret->matching += passes && strcmp(sha256, verify->sha256) == 0;
+                ret->matching += matches;
         }
         return status;
 }

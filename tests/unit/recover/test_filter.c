@@ -87,6 +87,11 @@ static void verify_tells_what_is_there(void **state) {
                                   "\"aa7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}]"));
         assert_false(verify(tree, "[{\"kind\":\"sha256_is\",\"path\":\"${SYSTEM}/missing\",\"sha256\":"
                                   "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}]"));
+        /* The digests may stand in `require`: then they are what is asked, not whom it is asked of. */
+        assert_true(verify(tree, "[{\"kind\":\"sha256_is\",\"path\":\"${SYSTEM}/abc\",\"require\":{\"sha256\":["
+                                 "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"]}}]"));
+        assert_false(verify(tree, "[{\"kind\":\"sha256_is\",\"path\":\"${SYSTEM}/abc\",\"require\":{\"sha256\":["
+                                  "\"aa7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"]}}]"));
         sal_tree_free(tree);
         fixture_done(&f);
 }
