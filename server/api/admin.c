@@ -80,10 +80,9 @@ static bool needs_grant(const struct sal_admin_call *call) {
         }
 }
 
-static enum sal_status run(struct sal_tx *tx, struct sal_call *base) {
-        struct sal_admin_call *call = (struct sal_admin_call *)base;
+static enum sal_status run_granted(struct sal_admin_call *call) {
+        struct sal_call *base = &call->call;
         const struct sal_http_cert_info *cert = sal_http_cert(base->request);
-        call->act = (struct sal_act){.service = base->api->service, .tx = tx, .operator_name = call->operator_name};
         if (needs_grant(call)) {
                 enum sal_status status =
                         sal_elevation_use(&call->act, sal_http_header_get(base->request, "Salvor-Elevation"),
@@ -95,8 +94,43 @@ static enum sal_status run(struct sal_tx *tx, struct sal_call *base) {
         return call->route->run(call, &base->err);
 }
 
+static bool is_refusal(enum sal_status status) {
+        int http = sal_status_info(status)->http;
+        return http >= 400 && http < 500;
+}
+
+static enum sal_status run(struct sal_tx *tx, struct sal_call *base) {
+        struct sal_admin_call *call = (struct sal_admin_call *)base;
+        call->act = (struct sal_act){
+                .service = base->api->service, .tx = tx, .operator_name = call->operator_name, .keeps = &call->keeps};
+        enum sal_status status = run_granted(call);
+        /* A refused act uses its grant up all the same: that must reach the disk. */
+        if (!call->keeps || !is_refusal(status))
+                return status;
+        base->refused = status;
+        return SAL_OK;
+}
+
+/* A long import goes to the ledger piece by piece, so that nobody else waits for it. */
+static void keep(struct sal_call *base) {
+        (void)base;
+}
+
+static bool goes_on(struct sal_admin_call *call) {
+        if (call->route->run != sal_admin_machine_import || call->lines_at >= call->lines.len)
+                return false;
+        call->call.release = keep;
+        return true;
+}
+
+static void submit(struct sal_admin_call *call);
+
 static void finish(struct sal_call *base) {
         struct sal_admin_call *call = (struct sal_admin_call *)base;
+        if (goes_on(call)) {
+                submit(call);
+                return;
+        }
         if (call->route->success == 204) {
                 sal_http_reply(base->request, &(struct sal_http_reply){.status = 204});
         } else if (call->bytes.data) {
@@ -120,6 +154,11 @@ static void release(struct sal_call *base) {
         free(call->bytes.data);
         free(call->lines.data);
         free(call);
+}
+
+static void submit(struct sal_admin_call *call) {
+        call->call.release = release;
+        sal_call_submit(&call->call, SAL_LANE_ADMIN);
 }
 
 /* ---- decoding ---- */
@@ -208,7 +247,7 @@ static void handle(struct sal_http_request *request) {
         if (status)
                 refuse(call, request, &err);
         else
-                sal_call_submit(&call->call, SAL_LANE_ADMIN);
+                submit(call);
 }
 
 /* ---- streamed bodies: who may not is refused before the body ---- */
@@ -236,7 +275,7 @@ static void artifact_put(struct sal_http_request *request) {
         if (status)
                 refuse(call, request, &err);
         else
-                sal_call_submit(&call->call, SAL_LANE_ADMIN);
+                submit(call);
 }
 
 static void artifact_show(struct sal_http_request *request) {
@@ -271,7 +310,11 @@ static void import(struct sal_http_request *request) {
                 return;
         }
         call->lines.data = sal_buf_take(lines, &call->lines.len);
-        sal_call_submit(&call->call, SAL_LANE_ADMIN);
+        status = call->lines.data ? sal_admin_import_check(call, &err) : sal_fail(&err, SAL_E_NOMEM, "no memory");
+        if (status)
+                refuse(call, request, &err);
+        else
+                submit(call);
 }
 
 /* ---- the table ---- */

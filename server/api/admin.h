@@ -40,7 +40,10 @@ struct sal_admin_call {
         struct sal_page page;
         int64_t version;        /* of the path, where it has one */
         int64_t number;         /* artifact length, events after */
-        struct sal_bytes lines; /* import: the pieces that were read */
+        struct sal_bytes lines; /* import: what was read, and how far it is worked off */
+        size_t lines_at;
+        int64_t created, updated;
+        bool keeps; /* see struct sal_act */
         /* Answer: json or bytes. */
         json_t *json;
         struct sal_bytes bytes;
@@ -73,5 +76,8 @@ sal_admin_run sal_admin_rings_show, sal_admin_rings_put, sal_admin_kill_show, sa
         sal_admin_token_create, sal_admin_token_delete, sal_admin_elevate, sal_admin_export, sal_admin_events,
         sal_admin_operators, sal_admin_policy, sal_admin_artifact_list, sal_admin_artifact_put,
         sal_admin_artifact_delete;
+
+/* Checks every line of an import on the worker, before the first goes to the ledger. */
+enum sal_status sal_admin_import_check(struct sal_admin_call *call, struct sal_err *reterr);
 
 #endif

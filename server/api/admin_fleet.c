@@ -95,44 +95,58 @@ enum sal_status sal_admin_machine_explain(struct sal_admin_call *call, struct sa
         return sal_fleet_explain(&call->act, id_of(call), &call->json, reterr);
 }
 
-/* ---- import: NDJSON, all lines or none ---- */
+/* ---- import: NDJSON; every line is checked before the first is written ---- */
 
-static enum sal_status parse_line(const char *line, size_t len, int64_t number, json_t **ret, struct sal_err *reterr) {
-        struct sal_err why = {0};
-        enum sal_status status = sal_json_parse(line, len, SAL_JSON_MAX_DEPTH, ret, &why);
-        if (status)
-                return sal_fail(reterr, status, "line %" PRId64 ": %s", number, why.detail);
+enum { IMPORT_PIECE_LINES = 200 };
+
+/* Finds the line at *at and moves it behind; false at the end. */
+static bool next_line(const struct sal_bytes *lines, size_t *at, const char **ret, size_t *ret_len) {
+        if (*at >= lines->len)
+                return false;
+        *ret = lines->data + *at;
+        const char *stop = memchr(*ret, '\n', lines->len - *at);
+        *ret_len = stop ? (size_t)(stop - *ret) : lines->len - *at;
+        *at += *ret_len + 1;
+        return true;
+}
+
+enum sal_status sal_admin_import_check(struct sal_admin_call *call, struct sal_err *reterr) {
+        const char *text = NULL;
+        size_t at = 0, len = 0;
+        for (int64_t number = 1; next_line(&call->lines, &at, &text, &len); number++) {
+                sal_autojson json_t *line = NULL;
+                struct sal_err why = {0};
+                enum sal_status status = SAL_OK;
+                if (!len)
+                        continue;
+                status = sal_json_parse(text, len, SAL_JSON_MAX_DEPTH, &line, &why);
+                if (!status)
+                        status = sal_fleet_import_check(line, &why);
+                if (status)
+                        return sal_fail_at(reterr, status, why.pointer, "line %" PRId64 ": %s", number, why.detail);
+        }
         return SAL_OK;
 }
 
-/* Two passes: the first only checks that every line is JSON, so that nothing is written when one is not. What the
- * second finds wrong ends the import there; the answer names the line, and the lines before it are in. */
 enum sal_status sal_admin_machine_import(struct sal_admin_call *call, struct sal_err *reterr) {
-        int64_t counts[2] = {0};
-        for (int pass = 0; pass < 2; pass++) {
-                const char *at = call->lines.data, *end = at + call->lines.len;
-                int64_t number = 0;
-                while (at && at < end) {
-                        const char *stop = memchr(at, '\n', (size_t)(end - at));
-                        size_t len = stop ? (size_t)(stop - at) : (size_t)(end - at);
-                        sal_autojson json_t *line = NULL;
-                        bool is_new = false;
-                        number++;
-                        if (len > 0) {
-                                struct sal_err why = {0};
-                                enum sal_status status = parse_line(at, len, number, &line, reterr);
-                                if (!status && pass == 1)
-                                        status = sal_fleet_import(&call->act, line, &is_new, &why);
-                                if (status && pass == 1)
-                                        sal_fail_at(reterr, status, why.pointer, "line %" PRId64 ": %s", number,
-                                                    why.detail);
-                                if (status)
-                                        return status;
-                                counts[is_new] += pass;
-                        }
-                        at += len + 1;
-                }
+        const char *text = NULL;
+        size_t len = 0;
+        for (int n = 0; n < IMPORT_PIECE_LINES && next_line(&call->lines, &call->lines_at, &text, &len); n++) {
+                sal_autojson json_t *line = NULL;
+                bool is_new = false;
+                if (!len)
+                        continue;
+                enum sal_status status = sal_json_parse(text, len, SAL_JSON_MAX_DEPTH, &line, reterr);
+                if (!status)
+                        status = sal_fleet_import(&call->act, line, &is_new, reterr);
+                if (status)
+                        return status;
+                call->created += is_new;
+                call->updated += !is_new;
         }
-        call->json = json_pack("{s:I, s:I}", "created", (json_int_t)counts[1], "updated", (json_int_t)counts[0]);
+        if (call->lines_at < call->lines.len)
+                return SAL_OK;
+        call->json =
+                json_pack("{s:I, s:I}", "created", (json_int_t)call->created, "updated", (json_int_t)call->updated);
         return sal_journal_admin(&call->act, "machine.import", NULL, 0, NULL, json_incref(call->json));
 }

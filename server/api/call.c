@@ -157,6 +157,8 @@ enum sal_status sal_request_number(const char *name, const char *text, int64_t m
 static void finish_on_worker(struct sal_http_worker *worker, void *arg) {
         (void)worker;
         struct sal_call *call = arg;
+        if (!call->status)
+                call->status = call->refused;
         if (call->status) {
                 if (call->err.status != call->status)
                         call->err = (struct sal_err){.status = call->status};

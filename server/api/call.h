@@ -14,6 +14,7 @@ struct sal_call {
         struct sal_api *api;
         struct sal_http_request *request;
         enum sal_status status;
+        enum sal_status refused; /* run refused, but what it wrote on the way shall stay: run itself returned SAL_OK */
         struct sal_err err;
         enum sal_status (*run)(struct sal_tx *tx, struct sal_call *call);
         void (*finish)(struct sal_call *call);  /* replies, unless status says failure: then the problem was sent */

@@ -16,6 +16,7 @@ struct sal_act {
         struct sal_service *service;
         struct sal_tx *tx;
         const char *operator_name;
+        bool *keeps; /* set when a refusal leaves something written all the same (a grant is used up) */
 };
 
 /* A page of a list: limit 1..1000, cursor as a former answer gave it ("" : from the start). */
@@ -95,7 +96,9 @@ enum sal_status sal_fleet_show(const struct sal_act *act, const char *machine_id
 enum sal_status sal_fleet_change(const struct sal_act *act, const char *machine_id, const json_t *body, json_t **ret,
                                  struct sal_err *reterr);
 enum sal_status sal_fleet_delete(const struct sal_act *act, const char *machine_id, struct sal_err *reterr);
-/* One line of an import: {"machine_id", "facts"?, "pin"?, "opt_out"?, "labels"?}. *ret_new: it was unknown. */
+/* One line of an import: {"machine_id", "facts"?, "pin"?, "opt_out"?, "labels"?}. The check needs no transaction and
+ * may run on any thread; a line that passes it can be imported. *ret_new: the machine was unknown. */
+enum sal_status sal_fleet_import_check(const json_t *line, struct sal_err *reterr);
 enum sal_status sal_fleet_import(const struct sal_act *act, const json_t *line, bool *ret_new, struct sal_err *reterr);
 enum sal_status sal_fleet_explain(const struct sal_act *act, const char *machine_id, json_t **ret,
                                   struct sal_err *reterr);

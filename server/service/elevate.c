@@ -41,6 +41,7 @@ enum sal_status sal_elevation_open(const struct sal_act *act, const json_t *body
         if (status)
                 return status;
         int64_t open = 0;
+        *act->keeps = true;
         status = sal_elevation_purge(act->tx, sal_tx_now_ms(act->tx), act->operator_name, &open);
         if (status)
                 return status;
@@ -101,8 +102,10 @@ enum sal_status sal_elevation_use(const struct sal_act *act, const char *header,
         const char *wrong = mismatch(&row, act, method, path, body_sha256);
         bool foreign = strcmp(row.operator_name, act->operator_name) != 0;
         /* Somebody else's attempt must not use up an operator's grant. */
-        if (!row.consumed && !foreign)
+        if (!row.consumed && !foreign) {
+                *act->keeps = true;
                 status = sal_elevation_consume(act->tx, row.id);
+        }
         if (status)
                 return status;
         if (wrong)

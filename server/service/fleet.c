@@ -294,48 +294,73 @@ enum sal_status sal_fleet_delete(const struct sal_act *act, const char *machine_
         return status;
 }
 
-enum sal_status sal_fleet_import(const struct sal_act *act, const json_t *line, bool *ret_new, struct sal_err *reterr) {
+/* What one line says. */
+struct import {
+        const char *id;
+        struct sal_facts *facts;
+        struct machine_change change;
+};
+
+static void import_done(struct import *import) {
+        sal_facts_free(import->facts);
+        free(import->change.labels);
+}
+
+static enum sal_status parse_import(const json_t *line, struct import *ret, struct sal_err *reterr) {
         static const char *const known[] = {"machine_id", "facts", "pin", "opt_out", "labels", NULL};
         struct sal_json_at at = sal_json_root(line);
         struct sal_json_at facts_at;
-        sal_auto(sal_facts) struct sal_facts *facts = NULL;
-        struct machine_change change = {0};
-        struct sal_machine machine = {0};
-        const char *id = NULL;
         enum sal_status status = sal_json_only(&at, known, reterr);
         if (!status)
-                status = sal_json_string(&at, "machine_id", true, 1, SAL_MACHINE_ID_BYTES - 1, &id, reterr);
-        if (!status && !sal_machine_id_valid(id))
+                status = sal_json_string(&at, "machine_id", true, 1, SAL_MACHINE_ID_BYTES - 1, &ret->id, reterr);
+        if (!status && !sal_machine_id_valid(ret->id))
                 status = sal_json_fail(&at, "machine_id", SAL_E_INVALID, reterr,
                                        "must be 1 to 64 of [A-Za-z0-9._:-] without a leading dot");
         if (!status)
                 status = sal_json_object(&at, "facts", false, &facts_at, reterr);
         if (!status && facts_at.value)
-                status = sal_facts_parse(&facts_at, &facts, reterr);
+                status = sal_facts_parse(&facts_at, &ret->facts, reterr);
         if (!status)
-                status = parse_change(&at, &change, reterr);
-        if (!status) {
-                status = sal_machine_get(act->tx, id, &machine);
-                *ret_new = status == SAL_E_NOT_FOUND || (!status && machine.deleted);
-                if (status == SAL_E_NOT_FOUND) {
-                        status = SAL_OK;
-                        machine.incarnation = 1;
-                        snprintf(machine.id, sizeof machine.id, "%s", id);
-                }
-        }
-        if (!status && facts) {
-                status = sal_population_forget(act->service->engine, act->tx, &machine);
-                free(machine.facts);
-                machine.facts = sal_facts_dump(facts);
-                if (!machine.facts)
-                        status = SAL_E_NOMEM;
-                if (!status)
-                        status = sal_population_count(act->service->engine, act->tx, &machine);
+                status = parse_change(&at, &ret->change, reterr);
+        return status;
+}
+
+enum sal_status sal_fleet_import_check(const json_t *line, struct sal_err *reterr) {
+        struct import import = {0};
+        enum sal_status status = parse_import(line, &import, reterr);
+        import_done(&import);
+        return status;
+}
+
+static enum sal_status replace_facts(const struct sal_act *act, struct sal_machine *machine,
+                                     const struct sal_facts *facts) {
+        char *text = sal_facts_dump(facts);
+        if (!text)
+                return SAL_E_NOMEM;
+        enum sal_status status = sal_population_forget(act->service->engine, act->tx, machine);
+        free(machine->facts);
+        machine->facts = text;
+        return status ? status : sal_population_count(act->service->engine, act->tx, machine);
+}
+
+enum sal_status sal_fleet_import(const struct sal_act *act, const json_t *line, bool *ret_new, struct sal_err *reterr) {
+        struct import import = {0};
+        struct sal_machine machine = {0};
+        enum sal_status status = parse_import(line, &import, reterr);
+        if (!status)
+                status = sal_machine_get(act->tx, import.id, &machine);
+        *ret_new = status == SAL_E_NOT_FOUND || (!status && machine.deleted);
+        if (status == SAL_E_NOT_FOUND) {
+                status = SAL_OK;
+                machine.incarnation = 1;
+                snprintf(machine.id, sizeof machine.id, "%s", import.id);
         }
         machine.deleted = false;
+        if (!status && import.facts)
+                status = replace_facts(act, &machine, import.facts);
         if (!status)
-                status = apply_change(act, &machine, &change);
-        free(change.labels);
+                status = apply_change(act, &machine, &import.change);
+        import_done(&import);
         sal_machine_done(&machine);
         return status;
 }
