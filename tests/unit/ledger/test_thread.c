@@ -76,7 +76,6 @@ static int64_t hook_next_wake(void *arg) {
         struct trace *t = arg;
         pthread_mutex_lock(&t->lock);
         int64_t wait_ms = t->next_wake_ms;
-        t->next_wake_ms = -1;
         pthread_mutex_unlock(&t->lock);
         return wait_ms;
 }
@@ -227,7 +226,7 @@ static void a_wake_and_a_timer_make_a_batch_without_jobs(void **state) {
         pthread_mutex_lock(&t.lock);
         t.next_wake_ms = 5;
         pthread_mutex_unlock(&t.lock);
-        sal_ledger_wake(f->ledger); /* asked after this batch, the hook wants another one in 5 ms */
+        sal_ledger_wake(f->ledger); /* from this batch on the hook wants another one every 5 ms */
         wait_batches(&t, 3);
         sal_ledger_stop(f->ledger);
 }
