@@ -108,6 +108,14 @@ BAD_PAYLOADS = {
     "service without name": (action(kind="disable_service"), DELETE),
     "script without artifact": (action(kind="run_script", timeout_seconds=5), DELETE),
     "verify kind": (change("/verify/0/kind", "path_maybe"), "/verify/0/kind"),
+    "verify without digest": (change("/verify/0", {"kind": "sha256_is", "path": "${SYSTEM}/x"}), "/verify/0"),
+    "digest of absence": (change("/verify/0", {"kind": "path_absent", "path": "${SYSTEM}/x", "sha256": SHA}), "/verify/0/sha256"),
+    "empty require": (change(DELETE + "/require", {}), DELETE + "/require"),
+    "registry type": (action(kind="set_registry_value", hive="SYSTEM", key="a", name="b", type="REG_X", value=1), DELETE + "/type"),
+    "registry value": (action(kind="set_registry_value", hive="SYSTEM", key="a", name="b", type="REG_DWORD", value="x"),
+                       DELETE + "/value"),
+    "service is no path": (action(kind="disable_service", name="../x"), DELETE + "/name"),
+    "script timeout": (action(kind="run_script", artifact=ARTIFACT, timeout_seconds=0), DELETE + "/timeout_seconds"),
     "verify type": (change("/verify", {}), "/verify"),
     # plan
     **{f"rings {json.dumps(v):.60}": (change(RINGS, v), RINGS) for v in [
@@ -161,7 +169,9 @@ GOOD_PAYLOADS = {
         {"kind": "set_registry_value", "hive": "SYSTEM", "key": "a/b", "name": "n", "type": "REG_DWORD", "value": 4},
         {"kind": "run_script", "artifact": ARTIFACT, "timeout_seconds": 60}]),
     "every verify": change("/verify", [{"kind": "path_absent", "path": "${SYSTEM}/a*"}, {"kind": "path_present", "path": "${SYSTEM}/b"},
-                                       {"kind": "path_absent", "path": "${SYSTEM}/c", "require": {"size_min": 3}}]),
+                                       {"kind": "path_absent", "path": "${SYSTEM}/c", "require": {"size_min": 3}},
+                                       {"kind": "sha256_is", "path": "${SYSTEM}/d", "sha256": SHA},
+                                       {"kind": "sha256_is", "path": "${SYSTEM}/e", "require": {"sha256": [SHA]}}]),
     "default plan": without("/rollout"),
     "exactly 30 days": change("/expires", c.utc(-3600 + 30 * 86400 - 5)),
     "64 actions": change("/actions", [{"kind": "delete_file", "path": "${SYSTEM}/x"}] * 64),
@@ -183,7 +193,7 @@ def test_schema_and_server_agree_on_bad_payloads(shared):
     """What the JSON Schema can say about a payload, the server says too."""
     beyond = ("expires before", "lives over", "match", "trust_domain", "rings", "in_flight {\"initial\": 10", "acceptable",
               "unacceptable", "not_before", "expires", "content over", "title", "verify path", "priority",
-              "member of another kind")
+              "member of another kind", "registry", "service is no path")
     wrong = [n for n, (make, _) in BAD_PAYLOADS.items()
              if schema.valid("campaign", make(c.payload(shared.domain))) and not n.startswith(beyond)]
     assert not wrong, wrong

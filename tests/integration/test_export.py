@@ -181,3 +181,18 @@ def test_facts_and_last_seen_reach_the_disk(server):
     server.restart()
     seen = server.admin.get("/machines/m")
     assert seen["facts"] == {"os": "windows"} and seen["last_seen"]
+
+
+def test_needs_hands_as_csv_is_whole(server):
+    """Who sends people out must get everybody: one answer, or a sign that there is more."""
+    server.make_known([f"locked-{i:03}" for i in range(130)], {"os": "x"})
+    for machine in server.fleet(f"locked-{i:03}" for i in range(100)):
+        machine.poll(facts={"volume_locked": True})
+    for i in range(100, 130):
+        server.enroll(f"locked-{i:03}").poll(facts={"volume_locked": True})
+    from salvor.wait import until
+
+    until(lambda: server.export()["fleet"]["needs_hands"] == 130, "130 need hands", 45, 0.2)
+    reply = server.admin.client.get("/api/v1/machines?state=needs_hands", headers={"Accept": "text/csv"})
+    rows = reply.body.decode().splitlines()
+    assert len(rows) == 131 or "next" in (reply.headers.get("Link") or ""), f"{len(rows)} lines and no sign of more"
