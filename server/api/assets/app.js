@@ -6,7 +6,7 @@ import {clock, count, decision, trouble} from "./words.js";
 
 const EVERY_MS = 2000, AGAIN_MS = 5000, ANSWER_MS = 10000;
 const $ = (id) => document.getElementById(id);
-let timer = 0, asking = false, paused = false, newest = null, seen = 0;
+let timer = 0, asking = false, paused = false, newest = null, wrong = null, seen = 0;
 
 function say(id, text) {
   const element = $(id);
@@ -32,8 +32,8 @@ function draw(data) {
   campaigns($("campaigns"), $("past"), $("none"), data.campaigns, data.generated_at);
   say("kill", killed ? "\u25a0 Kill switch on" : "\u25cb Kill switch off");
   $("kill").classList.toggle("on", killed);
-  say("killed", killed ? "The kill switch is on: no machine is offered anything, by any campaign. " +
-    "Whoever may switch it off does so with: salvorctl kill-switch off --reason TEXT" : "");
+  say("killed", killed ? "The kill switch is on: no machine is offered anything. " +
+    "To switch it off: salvorctl kill-switch off --reason TEXT" : "");
   say("foot", `salvord ${data.server.version} · journal entry ${count(data.seq)} · ` +
     `trust domain ${data.server.trust_domain}`);
   document.title = (killed ? "Kill switch on · " : halted ? `${halted} halted · ` : "") + "Salvor";
@@ -77,12 +77,12 @@ async function ask() {
   }
 }
 
-function sayLive(what) {
+function sayLive() {
   const at = newest ? clock(newest.generated_at, newest.generated_at) : "";
-  if (what)
+  if (wrong)
     say("live", at ? `\u25b2 No news since ${at}` : "\u25b2 No data");
   else
-    say("live", paused ? `\u2016 Paused at ${at}` : `\u25cf Live, ${at}`);
+    say("live", !at ? "" : paused ? `\u2016 Paused at ${at}` : `\u25cf Live, ${at}`);
 }
 
 async function turn() {
@@ -90,20 +90,23 @@ async function turn() {
   if (asking || paused || document.hidden)
     return;
   asking = true;
-  const what = await ask();
-  if (!what)
-    draw(newest);
-  showTrouble(what);
-  sayLive(what);
+  wrong = await ask();
+  try {
+    if (!wrong)
+      draw(newest);
+  } catch (error) {
+    wrong = ["This page cannot draw what the server says.", String(error), ["Load the page again."]];
+  }
+  showTrouble(wrong);
+  sayLive();
   asking = false;
-  timer = setTimeout(turn, what ? AGAIN_MS : EVERY_MS);
+  timer = setTimeout(turn, wrong ? AGAIN_MS : EVERY_MS);
 }
 
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
-  if (newest)
-    sayLive(null);
+  sayLive();
   turn();
 });
 document.addEventListener("visibilitychange", turn);

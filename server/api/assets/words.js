@@ -82,8 +82,8 @@ export function trouble(answer, problem, origin) {
   const detail = problem?.detail ?? "";
   if (!answer)
     return ["The server cannot be reached.", "", [
-      "See that salvord runs and listens on this address: ", `curl -k ${origin}/`,
-      "If it does, this browser may have offered no certificate: open the page again and choose one."]];
+      "See that salvord runs and answers here (this page asks again by itself):", `curl -k ${origin}/`,
+      "If it answers, open the page again and choose a certificate."]];
   if (answer.status === 401)
     return ["The server does not know you.", detail, [
       "Give this browser the certificate of an operator. As one file for its certificate settings:",
