@@ -195,3 +195,27 @@ X
         put server/base/a.c <<<'int whole;'
         accepts tidy
 }
+
+@test "docs: a link that leads nowhere" {
+        put docs/a.md <<<'[here](b.md#part) and [away](https://example.org/x)'
+        refuses docs "docs/a.md:1: the link to b.md leads nowhere"
+        put docs/b.md <<<''
+        accepts docs
+}
+
+@test "docs: configuration keys and their defaults" {
+        put server/daemon/config.c <<'X'
+        [A] = {SAL_CONF_TOP, "workers", SAL_CONF_IS_NUMBER, 0, 64, "threads", {"8"}},
+        [B] = {SAL_CONF_PLANE,
+               "port", SAL_CONF_IS_NUMBER, 0, 65535, "", {"8443", "8444"}},
+};
+X
+        put docs/operations.md <<<'`workers` 8, `port` 8443 8444'
+        put docs/man/salvord.conf.5.scd <<<'*workers* 8 *port* 8443 8444'
+        accepts docs
+        put docs/operations.md <<<'`workers` 7, `port` 8443'
+        refuses docs "the default 8 of workers is missing"
+        [[ "$output" == *"the default 8444 of port is missing"* ]]
+        put docs/operations.md <<<'`workers` 8'
+        refuses docs "the configuration key port is missing"
+}
