@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config.h"
+
+#include "api/api.h"
+#include "base/buf.h"
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GIB (INT64_C(1024) * 1024 * 1024)
+
+/* Every key of salvord.conf. */
+static const struct sal_conf_row server_rows[SAL_CONF_KEYS] = {
+        [SAL_CONF_STATE_DIR] = {SAL_CONF_TOP, "state_dir", SAL_CONF_IS_PATH, .defaults = {NULL}},
+        [SAL_CONF_WORKERS] = {SAL_CONF_TOP, "workers", SAL_CONF_IS_NUMBER, 0, 64, "threads", {"0"}},
+        [SAL_CONF_LOG_LEVEL] = {SAL_CONF_TOP, "log_level", SAL_CONF_IS_LEVEL, .defaults = {"info"}, .live = true},
+        [SAL_CONF_DRAIN_SECONDS] =
+                {SAL_CONF_TOP, "drain_seconds", SAL_CONF_IS_NUMBER, 0, 600, "seconds", {"10"}, .live = true},
+        [SAL_CONF_ANONYMOUS_POLL] = {SAL_CONF_TOP, "anonymous_poll", SAL_CONF_IS_BOOL, .defaults = {"false"}},
+        [SAL_CONF_ANONYMOUS_OFFERS_MAX] =
+                {SAL_CONF_TOP, "anonymous_offers_max", SAL_CONF_IS_NUMBER, 1, 1000000, "offers", {"1000"}},
+        [SAL_CONF_POLL_AFTER_SECONDS] =
+                {SAL_CONF_TOP, "poll_after_seconds", SAL_CONF_IS_NUMBER, 1, 3600, "seconds", {"60"}},
+        [SAL_CONF_GIVE_UP_AFTER_SECONDS] =
+                {SAL_CONF_TOP, "give_up_after_seconds", SAL_CONF_IS_NUMBER, 60, 604800, "seconds", {"14400"}},
+        [SAL_CONF_QUEUE_ADMIN_MAX] = {SAL_CONF_TOP, "queue_admin_max", SAL_CONF_IS_NUMBER, 1, 1000000, "jobs", {"256"}},
+        [SAL_CONF_QUEUE_REPORT_MAX] =
+                {SAL_CONF_TOP, "queue_report_max", SAL_CONF_IS_NUMBER, 1, 1000000, "jobs", {"8192"}},
+        [SAL_CONF_QUEUE_POLL_MAX] = {SAL_CONF_TOP, "queue_poll_max", SAL_CONF_IS_NUMBER, 1, 1000000, "jobs", {"8192"}},
+        [SAL_CONF_BATCH_MAX] = {SAL_CONF_TOP, "batch_max", SAL_CONF_IS_NUMBER, 1, 65536, "jobs", {"512"}},
+        [SAL_CONF_FILTER_BITS] =
+                {SAL_CONF_TOP, "filter_bits", SAL_CONF_IS_POWER_OF_2, 65536, 16 * GIB, "bits", {"134217728"}},
+        [SAL_CONF_ROOT] = {SAL_CONF_TRUST, "root", SAL_CONF_IS_PATH, .defaults = {NULL}},
+        [SAL_CONF_POLICY] = {SAL_CONF_TRUST, "policy", SAL_CONF_IS_PATH, .defaults = {NULL}},
+};
+
+static const struct sal_conf_row plane_rows[SAL_CONF_PLANE_KEYS] = {
+        [SAL_CONF_ADDRESS] = {SAL_CONF_PLANE, "address", SAL_CONF_IS_ADDRESS,
+                              .defaults = {"0.0.0.0", "127.0.0.1", "127.0.0.1"}},
+        [SAL_CONF_PORT] = {SAL_CONF_PLANE, "port", SAL_CONF_IS_NUMBER, 0, 65535, "", {"8443", "8444", "9464"}},
+        [SAL_CONF_CERTIFICATE] = {SAL_CONF_PLANE, "certificate", SAL_CONF_IS_PATH, .defaults = {0}, .live = true,
+                                  .not_ops = true},
+        [SAL_CONF_PRIVATE_KEY] = {SAL_CONF_PLANE, "key", SAL_CONF_IS_PATH, .defaults = {0}, .live = true,
+                                  .not_ops = true},
+        [SAL_CONF_CLIENT_CA] = {SAL_CONF_PLANE, "client_ca", SAL_CONF_IS_PATH, .defaults = {""}, .live = true,
+                                .not_ops = true},
+        [SAL_CONF_CONNECTIONS_MAX] = {SAL_CONF_PLANE,
+                                      "connections_max",
+                                      SAL_CONF_IS_NUMBER,
+                                      1,
+                                      1000000,
+                                      "connections",
+                                      {"16000", "256", "256"}},
+        [SAL_CONF_HELD_MAX] =
+                {SAL_CONF_PLANE, "held_max", SAL_CONF_IS_NUMBER, 1, 1000000, "requests", {"15000", "256", "256"}},
+        [SAL_CONF_UNAUTHENTICATED_MAX] = {SAL_CONF_PLANE,
+                                          "unauthenticated_per_address_max",
+                                          SAL_CONF_IS_NUMBER,
+                                          0,
+                                          1000000,
+                                          "connections",
+                                          {"0", "0", "0"}},
+        [SAL_CONF_IDLE_TIMEOUT_SECONDS] =
+                {SAL_CONF_PLANE, "idle_timeout_seconds", SAL_CONF_IS_NUMBER, 1, 3600, "seconds", {"60", "60", "60"}},
+        [SAL_CONF_HEADER_MAX_BYTES] = {SAL_CONF_PLANE,
+                                       "header_max_bytes",
+                                       SAL_CONF_IS_NUMBER,
+                                       1024,
+                                       65536,
+                                       "bytes",
+                                       {"8192", "8192", "8192"}},
+        [SAL_CONF_BODY_MAX_BYTES] = {SAL_CONF_PLANE,
+                                     "body_max_bytes",
+                                     SAL_CONF_IS_NUMBER,
+                                     1024,
+                                     64 * 1024 * 1024,
+                                     "bytes",
+                                     {"65536", "1048576", "65536"}},
+};
+
+static const struct sal_conf_row operator_rows[SAL_CONF_OPERATOR_KEYS] = {
+        [SAL_CONF_OPERATOR_CERTIFICATE] = {SAL_CONF_OPERATOR, "certificate", SAL_CONF_IS_PATH, .defaults = {NULL},
+                                           .live = true},
+        [SAL_CONF_OPERATOR_ROLE] = {SAL_CONF_OPERATOR, "role", SAL_CONF_IS_ROLE, .defaults = {NULL}, .live = true},
+};
+
+const struct sal_conf_row *sal_conf_rows(enum sal_conf_section section, size_t *ret_count) {
+        switch (section) {
+        case SAL_CONF_TOP:
+                *ret_count = SAL_CONF_ROOT;
+                return server_rows;
+        case SAL_CONF_TRUST:
+                *ret_count = SAL_CONF_KEYS - SAL_CONF_ROOT;
+                return &server_rows[SAL_CONF_ROOT];
+        case SAL_CONF_PLANE:
+                *ret_count = SAL_CONF_PLANE_KEYS;
+                return plane_rows;
+        default:
+                *ret_count = SAL_CONF_OPERATOR_KEYS;
+                return operator_rows;
+        }
+}
+
+const char *sal_plane_name(enum sal_plane plane) {
+        static const char *const names[SAL_PLANES] = {"machine", "admin", "ops"};
+        return names[plane];
+}
+
+enum sal_status sal_conf_fail(const struct sal_conf *conf, int line, struct sal_err *reterr, const char *format, ...) {
+        char text[SAL_ERR_DETAIL_BYTES];
+        va_list args;
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        /* The end of a long path says more than its beginning. */
+        size_t len = strlen(conf->path);
+        const char *path = len > 160 ? conf->path + len - 160 : conf->path;
+        if (line > 0)
+                return sal_fail(reterr, SAL_E_CONFIG, "%s:%d: %s", path, line, text);
+        return sal_fail(reterr, SAL_E_CONFIG, "%s: %s", path, text);
+}
+
+/* ---- values ---- */
+
+static enum sal_status read_number(const struct sal_conf *conf, const struct sal_conf_row *row, const char *name,
+                                   const char *text, int line, int64_t *ret, struct sal_err *reterr) {
+        const char *space = *row->unit ? " " : "";
+        size_t sign = *text == '-';
+        size_t digits = strspn(text + sign, "0123456789");
+        if (!digits || text[sign + digits])
+                return sal_conf_fail(conf, line, reterr,
+                                     "%s = \"%.60s\" is not a whole number; %" PRId64 " to %" PRId64 "%s%s are allowed",
+                                     name, text, row->min, row->max, space, row->unit);
+        errno = 0;
+        int64_t number = strtoll(text, NULL, 10);
+        if (errno || number < row->min || number > row->max)
+                return sal_conf_fail(conf, line, reterr,
+                                     "%s = %.60s is out of range; %" PRId64 " to %" PRId64 "%s%s are allowed", name,
+                                     text, row->min, row->max, space, row->unit);
+        if (row->kind == SAL_CONF_IS_POWER_OF_2 && (number & (number - 1)))
+                return sal_conf_fail(conf, line, reterr, "%s = %.60s is not a power of two", name, text);
+        *ret = number;
+        return SAL_OK;
+}
+
+static enum sal_status read_bool(const struct sal_conf *conf, const char *name, const char *text, int line,
+                                 int64_t *ret, struct sal_err *reterr) {
+        static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(words); i++) {
+                if (strcmp(text, words[i]) == 0) {
+                        *ret = i % 2;
+                        return SAL_OK;
+                }
+        }
+        return sal_conf_fail(conf, line, reterr, "%s = \"%.60s\" is neither true nor false", name, text);
+}
+
+static enum sal_status read_word(const struct sal_conf *conf, const struct sal_conf_row *row, const char *name,
+                                 const char *text, int line, int64_t *ret, struct sal_err *reterr) {
+        if (row->kind == SAL_CONF_IS_LEVEL) {
+                *ret = sal_log_level_parse(text);
+                return *ret >= 0 ? SAL_OK
+                                 : sal_conf_fail(conf, line, reterr,
+                                                 "%s = \"%.60s\" is no log level; error, warning, notice, info and "
+                                                 "debug are",
+                                                 name, text);
+        }
+        *ret = sal_role_parse(text);
+        return *ret != SAL_ROLE_NONE
+                       ? SAL_OK
+                       : sal_conf_fail(conf, line, reterr,
+                                       "%s: \"%.60s\" is no role; viewer, author, operator and security are", name,
+                                       text);
+}
+
+static enum sal_status read_address(const struct sal_conf *conf, const char *name, const char *text, int line,
+                                    struct sal_err *reterr) {
+        struct in6_addr address;
+        if (inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1)
+                return SAL_OK;
+        return sal_conf_fail(conf, line, reterr,
+                             "%s = \"%.60s\" is no numeric IPv4 or IPv6 address (host names are not looked up)", name,
+                             text);
+}
+
+static char *join(const char *folder, const char *name) {
+        sal_autobuf struct sal_buf path = SAL_BUF_INIT;
+        if (*name != '/')
+                sal_buf_printf(&path, "%s/", folder);
+        sal_buf_puts(&path, name);
+        return sal_buf_take(&path, NULL);
+}
+
+enum sal_status sal_conf_value_read(const struct sal_conf *conf, const struct sal_conf_row *row, const char *name,
+                                    const char *text, int line, struct sal_conf_value *ret, struct sal_err *reterr) {
+        int64_t number = 0;
+        enum sal_status status = SAL_OK;
+        if (strlen(text) > SAL_CONF_TEXT_MAX_BYTES)
+                return sal_conf_fail(conf, line, reterr, "%s is longer than %d bytes", name, SAL_CONF_TEXT_MAX_BYTES);
+        switch (row->kind) {
+        case SAL_CONF_IS_PATH:
+                if (!*text)
+                        status = sal_conf_fail(conf, line, reterr, "%s is empty; a path is wanted", name);
+                break;
+        case SAL_CONF_IS_ADDRESS:
+                status = read_address(conf, name, text, line, reterr);
+                break;
+        case SAL_CONF_IS_BOOL:
+                status = read_bool(conf, name, text, line, &number, reterr);
+                break;
+        case SAL_CONF_IS_LEVEL:
+        case SAL_CONF_IS_ROLE:
+                status = read_word(conf, row, name, text, line, &number, reterr);
+                break;
+        default:
+                status = read_number(conf, row, name, text, line, &number, reterr);
+        }
+        if (status)
+                return status;
+        char *copy = row->kind == SAL_CONF_IS_PATH ? join(conf->folder, text) : strdup(text);
+        if (!copy)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for the configuration");
+        *ret = (struct sal_conf_value){.text = copy, .number = number, .line = line};
+        return SAL_OK;
+}
+
+/* ---- differences ---- */
+
+static bool differs(const struct sal_conf_value *a, const struct sal_conf_value *b) {
+        return strcmp(a->text ? a->text : "", b->text ? b->text : "") != 0;
+}
+
+void sal_conf_each_fixed_change(const struct sal_conf *before, const struct sal_conf *after,
+                                void (*each)(void *arg, const char *name), void *arg) {
+        char name[64];
+        for (size_t i = 0; i < SAL_CONF_KEYS; i++) {
+                if (server_rows[i].live || !differs(&before->values[i], &after->values[i]))
+                        continue;
+                snprintf(name, sizeof name, "%s%s", server_rows[i].section == SAL_CONF_TRUST ? "trust." : "",
+                         server_rows[i].name);
+                each(arg, name);
+        }
+        for (enum sal_plane plane = 0; plane < SAL_PLANES; plane++) {
+                for (size_t i = 0; i < SAL_CONF_PLANE_KEYS; i++) {
+                        if (plane_rows[i].live ||
+                            !differs(&before->planes[plane].values[i], &after->planes[plane].values[i]))
+                                continue;
+                        snprintf(name, sizeof name, "%s.%s", sal_plane_name(plane), plane_rows[i].name);
+                        each(arg, name);
+                }
+        }
+}
+
+/* ---- life ---- */
+
+static void values_done(struct sal_conf_value *values, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                free(values[i].text);
+}
+
+void sal_conf_free(struct sal_conf *conf) {
+        if (!conf)
+                return;
+        values_done(conf->values, SAL_CONF_KEYS);
+        for (size_t i = 0; i < SAL_PLANES; i++)
+                values_done(conf->planes[i].values, SAL_CONF_PLANE_KEYS);
+        for (size_t i = 0; i < conf->operator_count; i++) {
+                values_done(conf->operators[i].values, SAL_CONF_OPERATOR_KEYS);
+                free(conf->operators[i].name);
+        }
+        free(conf->operators);
+        free(conf->path);
+        free(conf->folder);
+        free(conf);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon as a whole: brings the rooms up in order, and takes them down again so that nothing that was promised is
+ * lost.
+ *
+ * Thread: the main thread. Ownership: struct sal_daemon owns everything in it.
+ */
+#ifndef SAL_DAEMON_SERVER_H
+#define SAL_DAEMON_SERVER_H
+
+#include "daemon/config.h"
+#include "daemon/endpoints.h"
+#include "daemon/material.h"
+#include "daemon/notify.h"
+
+#include <signal.h>
+
+/* Operators that were in force once: a handler may still hold a pointer to them. */
+struct sal_operators_kept {
+        struct sal_operators *operators;
+        struct sal_operators_kept *next;
+};
+
+struct sal_daemon {
+        struct sal_conf *started; /* what cannot change at run time holds as it stands here */
+        struct sal_conf *live;    /* the newest that was accepted; may be `started` */
+        char root_sha256[65], policy_sha256[65];
+        int lock_fd;
+        struct sal_ledger *ledger;
+        struct sal_service *service;
+        struct sal_api api;
+        struct sal_http_server *http;
+        struct sal_operators_kept *kept; /* the first is in force */
+        struct sal_watchdog watchdog;
+        bool ledger_runs;
+};
+
+/* Takes the configuration over in any case. Returns when every plane serves, endpoints.json is there and systemd knows.
+ * Signals must be blocked before. Errors: SAL_E_CONFIG, SAL_E_CONFLICT (another process has the state directory),
+ * SAL_E_IO, SAL_E_CORRUPT, SAL_E_NOMEM; what had begun is taken down. */
+enum sal_status sal_daemon_start(struct sal_daemon *daemon, struct sal_conf *conf_take,
+                                 const struct sal_material *material, struct sal_err *reterr);
+
+/* Drains and stops: readiness off, held polls answered, begun requests finished within drain_seconds, the ledger's
+ * queue worked off, the log checkpointed. A further signal of `ending` (blocked ones) ends the process at once. */
+void sal_daemon_stop(struct sal_daemon *daemon, const sigset_t *ending);
+
+/* Puts operators in force; consumed. Without memory they are not, and SAL_E_NOMEM comes back. */
+enum sal_status sal_daemon_set_operators(struct sal_daemon *daemon, struct sal_operators *operators_take);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/warn.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "trust/x509.h"
+
+#include <glob.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+void sal_warn_offline_keys(const struct sal_conf *conf) {
+        static const char *const names[] = {"root-*.pem", "targets-*.pem", "author-*.pem"};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(names); i++) {
+                sal_autofree char *pattern = NULL;
+                glob_t found = {0};
+                if (asprintf(&pattern, "%s/keys/%s", conf->folder, names[i]) < 0) {
+                        pattern = NULL;
+                        return;
+                }
+                if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+                        for (size_t n = 0; n < found.gl_pathc; n++)
+                                sal_log(SAL_LOG_WARNING, "key.offline_within_reach",
+                                        SAL_F_STR("file", found.gl_pathv[n]),
+                                        SAL_F_STR("remedy", "move offline keys to a machine that serves nobody"));
+                globfree(&found);
+        }
+}
+
+static void check_expiry(const char *path, const char *of, int64_t now_ms) {
+        static const int64_t day_ms = INT64_C(86400000);
+        sal_auto(sal_certificate) struct sal_certificate *certificate = NULL;
+        if (!path || sal_certificate_load(path, &certificate, NULL))
+                return;
+        int64_t end_ms = sal_certificate_not_after_ms(certificate);
+        if (end_ms > now_ms + SAL_EXPIRY_WARNING_DAYS * day_ms)
+                return;
+        char end[SAL_TIME_BYTES];
+        sal_time_format(end_ms, end);
+        sal_log(SAL_LOG_WARNING, end_ms <= now_ms ? "certificate.expired" : "certificate.expires", SAL_F_STR("of", of),
+                SAL_F_STR("file", path), SAL_F_STR("end", end), SAL_F_INT("days", (end_ms - now_ms) / day_ms));
+}
+
+void sal_warn_expiry(const struct sal_conf *conf, int64_t now_ms) {
+        for (enum sal_plane plane = 0; plane < SAL_PLANES; plane++) {
+                check_expiry(conf->planes[plane].values[SAL_CONF_CERTIFICATE].text, sal_plane_name(plane), now_ms);
+                check_expiry(conf->planes[plane].values[SAL_CONF_CLIENT_CA].text, sal_plane_name(plane), now_ms);
+        }
+        for (size_t i = 0; i < conf->operator_count; i++)
+                check_expiry(conf->operators[i].values[SAL_CONF_OPERATOR_CERTIFICATE].text, conf->operators[i].name,
+                             now_ms);
+}
+
+void sal_warn_key_modes(const struct sal_conf *conf) {
+        for (enum sal_plane plane = 0; plane < SAL_PLANES; plane++) {
+                const char *path = conf->planes[plane].values[SAL_CONF_PRIVATE_KEY].text;
+                struct stat info;
+                if (path && stat(path, &info) == 0 && (info.st_mode & 077))
+                        sal_log(SAL_LOG_WARNING, "key.readable_by_others", SAL_F_STR("file", path),
+                                SAL_F_STR("remedy", "chmod 600"));
+        }
+}
+
+void sal_raise_file_limit(const struct sal_conf *conf) {
+        enum { OTHER_FILES = 128 }; /* database, listeners, loops, artifacts being sent */
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        rlim_t wanted = OTHER_FILES;
+        for (size_t i = 0; i < SAL_PLANES; i++)
+                wanted += (rlim_t)conf->planes[i].values[SAL_CONF_CONNECTIONS_MAX].number;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
+                sal_log(SAL_LOG_WARNING, "limit.files", SAL_F_INT("limit", limit.rlim_cur), SAL_F_INT("wanted", wanted),
+                        SAL_F_STR("remedy", "raise LimitNOFILE (systemd) or ulimit -Hn, or lower connections_max"));
+}
