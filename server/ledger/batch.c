@@ -13,6 +13,14 @@ enum {
         RETRY_MAX_MS = 5000,
 };
 
+int64_t sal_ledger_wall_ms(const struct sal_ledger *ledger) {
+        return ledger->wall_ms();
+}
+
+int64_t sal_ledger_mono_ms(const struct sal_ledger *ledger) {
+        return ledger->mono_ms();
+}
+
 int64_t sal_tx_now_ms(const struct sal_tx *tx) {
         return tx->now_ms;
 }
@@ -35,7 +43,7 @@ static void run_plain(struct sal_tx *tx, enum sal_sql sql) {
 }
 
 void sal_tx_begin(struct sal_ledger *ledger) {
-        ledger->tx = (struct sal_tx){.ledger = ledger, .now_ms = sal_clock_wall_ms(), .mono_ms = sal_clock_mono_ms()};
+        ledger->tx = (struct sal_tx){.ledger = ledger, .now_ms = ledger->wall_ms(), .mono_ms = ledger->mono_ms()};
         run_plain(&ledger->tx, SAL_SQL_BEGIN);
 }
 
@@ -114,7 +122,7 @@ static unsigned run_jobs(struct sal_ledger *ledger) {
         struct sal_tx *tx = &ledger->tx;
         unsigned count = 0;
         while (count < ledger->batch_max && tx->status == SAL_OK) {
-                if (count && sal_clock_mono_ms() - tx->mono_ms >= ledger->batch_max_ms)
+                if (count && ledger->mono_ms() - tx->mono_ms >= ledger->batch_max_ms)
                         break;
                 if (!sal_queue_take(ledger, &ledger->batch[count]))
                         break;

@@ -50,6 +50,8 @@ struct sal_tx {
 
 struct sal_ledger {
         char *path;
+        int64_t (*wall_ms)(void);
+        int64_t (*mono_ms)(void);
         sqlite3 *db;
         sqlite3_stmt *statements[SAL_SQL_COUNT];
         bool busy[SAL_SQL_COUNT];

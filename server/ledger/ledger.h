@@ -30,6 +30,10 @@ struct sal_ledger_config {
         unsigned queue_max[SAL_LANES]; /* jobs waiting; 0: defaults 256, 8192, 8192 */
         unsigned batch_max;            /* jobs in a transaction; 0: 512 */
         unsigned batch_max_ms;         /* a batch is committed once it has run this long; 0: 20 */
+        /* The clocks that transactions read, milliseconds; NULL: the real ones. Sleeping always goes by the real one.
+         */
+        int64_t (*wall_ms)(void);
+        int64_t (*mono_ms)(void);
 };
 
 /* The upper room's part in each batch. All may be NULL. */
@@ -81,6 +85,10 @@ double sal_ledger_load(const struct sal_ledger *ledger);
 void sal_ledger_stop(struct sal_ledger *ledger);
 /* Checkpoints the WAL and closes. NULL is allowed. */
 void sal_ledger_close(struct sal_ledger *ledger);
+
+/* The ledger's clocks at this moment (those of its configuration). Any thread. */
+int64_t sal_ledger_wall_ms(const struct sal_ledger *ledger);
+int64_t sal_ledger_mono_ms(const struct sal_ledger *ledger);
 
 /* Inside a job or hook: the wall clock and the monotonic clock, read once at the beginning of the batch. */
 int64_t sal_tx_now_ms(const struct sal_tx *tx);

@@ -13,6 +13,8 @@ enum { BATCH_MAX_DEFAULT = 512, BATCH_MAX_MS_DEFAULT = 20, NEVER = -1 };
 static enum sal_status init(struct sal_ledger *ledger, const struct sal_ledger_config *config) {
         ledger->batch_max = config->batch_max ? config->batch_max : BATCH_MAX_DEFAULT;
         ledger->batch_max_ms = config->batch_max_ms ? config->batch_max_ms : BATCH_MAX_MS_DEFAULT;
+        ledger->wall_ms = config->wall_ms ? config->wall_ms : sal_clock_wall_ms;
+        ledger->mono_ms = config->mono_ms ? config->mono_ms : sal_clock_mono_ms;
         ledger->path = strdup(config->path);
         ledger->batch = calloc(ledger->batch_max, sizeof *ledger->batch);
         if (!ledger->path || !ledger->batch)

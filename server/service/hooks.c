@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/clock.h"
 #include "service/engine.h"
 
 #include <string.h>
@@ -136,7 +135,8 @@ static int64_t live_wake(struct sal_engine *engine, const struct sal_live *live,
 
 static int64_t next_wake_ms(void *arg) {
         struct sal_engine *engine = arg;
-        int64_t mono_ms = sal_clock_mono_ms(), now_ms = sal_clock_wall_ms();
+        const struct sal_ledger *ledger = engine->service->ledger;
+        int64_t mono_ms = sal_ledger_mono_ms(ledger), now_ms = sal_ledger_wall_ms(ledger);
         int64_t served_ms = engine->served_base_ms;
         int64_t wake = -1;
         if (engine->mono_base_ms >= 0) {
