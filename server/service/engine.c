@@ -134,7 +134,7 @@ static bool load_live(void *arg, const struct sal_campaign_row *row) {
 
 static bool count_excluded(void *arg, const struct sal_offer *offer) {
         struct sal_live *live = arg;
-        if (offer->excluded)
+        if (offer->excluded && offer->period == live->row.period)
                 live->excluded_unsettled++;
         if (offer->anonymous)
                 live->anonymous_unsettled++;

@@ -30,7 +30,7 @@ struct sal_live {
         int64_t machines_touched; /* distinct machines that were ever offered this version */
         int64_t scan_row;         /* machines up to this row are in `waiting` */
         bool scan_done;
-        int64_t excluded_unsettled;  /* unsettled offers of held cohorts: outside the pace */
+        int64_t excluded_unsettled;  /* unsettled offers of cohorts held in this period: outside the pace */
         int64_t anonymous_unsettled; /* of anonymous machines: outside the pace */
         int64_t next_due_served_ms;  /* earliest timer, -1: none, -2: to be looked up */
         bool dirty;                  /* row differs from the ledger */

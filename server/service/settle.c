@@ -152,7 +152,7 @@ static void set_timer(const struct sal_plan *plan, struct sal_offer *offer) {
 static bool follow(struct sal_engine *engine, struct sal_live *live, const struct sal_offer *offer,
                    const struct sal_offer *before) {
         bool settled = sal_offer_unsettled(before->state) && !sal_offer_unsettled(offer->state);
-        if (settled && offer->excluded)
+        if (settled && offer->excluded && offer->period == live->row.period)
                 live->excluded_unsettled--;
         if (settled && offer->anonymous) {
                 live->anonymous_unsettled--;
