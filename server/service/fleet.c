@@ -275,8 +275,11 @@ enum sal_status sal_fleet_delete(const struct sal_act *act, const char *machine_
         status = recall_all(act, &machine, SAL_CAUSE_DELETED);
         if (!status)
                 status = sal_population_forget(act->service->engine, act->tx, &machine);
-        /* The row stays, so that its old tokens stay refused; what it told of itself goes. */
+        /* The row stays, so that its old tokens stay refused, also when it is imported again or comes back by its
+         * certificate; what it told of itself goes. */
         machine.deleted = true;
+        machine.generation += machine.generation > 0;
+        machine.token_used = false;
         machine.opt_out = false;
         machine.pin[0] = '\0';
         machine.standing = SAL_STANDING_KNOWN;

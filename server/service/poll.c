@@ -197,6 +197,8 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
         work.survey.asker.facts = poll->facts;
         enum sal_status status =
                 sal_machine_admit(service, tx, poll->machine_id, &poll->identity, &work.machine, reterr);
+        if (!status)
+                status = sal_machine_adopt(work.engine, tx, &work.machine, &poll->identity);
         for (size_t i = 0; !status && !poll->reports_taken && i < poll->report_count; i++) {
                 if (!poll->reports[i].valid)
                         continue;

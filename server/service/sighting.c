@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REWRITE_AFTER_MS = 30000 };
+enum { REWRITE_AFTER_MS = 30000, TOUCH_LATE_MAX_MS = 60000 };
 
 static enum sal_status unknown_machine(const char *machine_id, const struct sal_identity *identity, int64_t now_ms,
                                        struct sal_machine *ret) {
@@ -36,11 +36,20 @@ enum sal_status sal_machine_admit(struct sal_service *service, struct sal_tx *tx
                 sal_machine_done(&machine);
                 return sal_fail(reterr, SAL_E_UNAUTHENTICATED, "%s", wrong);
         }
-        machine.deleted = false;
-        if (identity->kind != SAL_IDENTITY_NONE)
-                machine.anonymous = false;
         *ret = machine;
         return SAL_OK;
+}
+
+enum sal_status sal_machine_adopt(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                  const struct sal_identity *identity) {
+        bool known_now = machine->anonymous && identity->kind != SAL_IDENTITY_NONE;
+        if (!machine->row || (!machine->deleted && !known_now))
+                return SAL_OK;
+        /* Neither a deleted machine nor an anonymous one stands in the population, so nothing is taken out first. */
+        machine->deleted = false;
+        machine->anonymous = machine->anonymous && !known_now;
+        enum sal_status status = sal_machine_update(tx, machine);
+        return status ? status : sal_population_count(engine, tx, machine);
 }
 
 enum sal_standing sal_standing_of(enum sal_poll_reason reason, enum sal_reason answer, bool volume_locked,
@@ -103,11 +112,20 @@ enum sal_status sal_touch_run(struct sal_service *service, struct sal_tx *tx, co
                 return SAL_OK; /* deleted or re-enrolled meanwhile */
         if (status)
                 return status;
+        /* It was gathered for some seconds; what the ledger has seen since then is newer. (Were the difference large,
+         * the wall clock would have been set back, and this is the newest there is.) */
+        int64_t late_ms = machine.last_seen_ms - touch->at_ms;
+        if (late_ms > 0 && late_ms <= TOUCH_LATE_MAX_MS) {
+                sal_machine_done(&machine);
+                return SAL_OK;
+        }
+        status = sal_machine_adopt(service->engine, tx, &machine, &touch->identity);
         struct sal_sighting sighting = {
                 .facts_text = touch->facts_text, .boot_id = touch->boot_id, .at_ms = touch->at_ms};
         sighting.standing = sal_standing_of(touch->reason, touch->answer, touch->volume_locked, machine.standing,
                                             &sighting.standing_reason);
-        status = sal_machine_see(service->engine, tx, &machine, &sighting);
+        if (!status)
+                status = sal_machine_see(service->engine, tx, &machine, &sighting);
         sal_machine_done(&machine);
         return status;
 }
