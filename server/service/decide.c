@@ -69,6 +69,17 @@ enum sal_status sal_decide(struct sal_engine *engine, struct sal_tx *tx, struct 
         return sal_decide_row(tx, &live->row, &full, ret_seq);
 }
 
+enum sal_status sal_journal_state(struct sal_tx *tx, const struct sal_campaign_row *row) {
+        char detail[64];
+        snprintf(detail, sizeof detail, "{\"state\":\"%s\"}", sal_campaign_state_name(row->state));
+        struct sal_journal_entry entry = {.at_ms = sal_tx_now_ms(tx),
+                                          .type = SAL_JOURNAL_STATE,
+                                          .campaign = row->id,
+                                          .version = row->version,
+                                          .detail = detail};
+        return sal_journal_append(tx, &entry);
+}
+
 enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                              enum sal_campaign_act act, struct sal_err *reterr) {
         enum sal_campaign_state next = live->row.state;
@@ -83,14 +94,7 @@ enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struc
         live->review = true;
         engine->publish = true;
         sal_live_set_clock(engine, live, tx);
-        char detail[64];
-        snprintf(detail, sizeof detail, "{\"state\":\"%s\"}", sal_campaign_state_name(next));
-        struct sal_journal_entry entry = {.at_ms = sal_tx_now_ms(tx),
-                                          .type = SAL_JOURNAL_STATE,
-                                          .campaign = live->row.id,
-                                          .version = live->row.version,
-                                          .detail = detail};
-        return sal_journal_append(tx, &entry);
+        return sal_journal_state(tx, &live->row);
 }
 
 /* ---- halting and ending ---- */

@@ -108,12 +108,15 @@ enum sal_status sal_draft_replace(const struct sal_act *act, const char *id, int
         status = sal_draft_get(act, id, version, &row, reterr);
         if (status)
                 return status;
+        bool was_ready = row.state == SAL_CAMPAIGN_READY;
         row.state = SAL_CAMPAIGN_DRAFT;
         status = fill_row(bytes, len, &row);
         if (!status)
                 status = sal_signature_delete_all(act->tx, row.row);
         if (!status)
                 status = sal_campaign_row_update(act->tx, &row);
+        if (!status && was_ready)
+                status = sal_journal_state(act->tx, &row);
         if (!status)
                 status = sal_journal_admin(act, "campaign.replace", id, version, NULL,
                                            json_pack("{s:s}", "digest", row.digest));
@@ -199,9 +202,12 @@ enum sal_status sal_draft_sign(const struct sal_act *act, const char *id, int64_
         if (!status)
                 status = sal_signature_put(act->tx, row.row, sal_public_key_id(key), sig);
         struct sal_err missing;
-        if (!status && sal_signatures_suffice(act, &row, campaign, &missing) == SAL_OK) {
+        if (!status && row.state == SAL_CAMPAIGN_DRAFT &&
+            sal_signatures_suffice(act, &row, campaign, &missing) == SAL_OK) {
                 row.state = SAL_CAMPAIGN_READY;
                 status = sal_campaign_row_update(act->tx, &row);
+                if (!status)
+                        status = sal_journal_state(act->tx, &row);
         }
         if (!status)
                 status = sal_journal_admin(act, "campaign.sign", id, version, NULL,

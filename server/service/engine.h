@@ -102,6 +102,8 @@ enum sal_status sal_decide(struct sal_engine *engine, struct sal_tx *tx, struct 
 /* Journals a decision about the server as a whole or about a campaign that is not live. */
 enum sal_status sal_decide_row(struct sal_tx *tx, const struct sal_campaign_row *row,
                                const struct sal_decision *decision, int64_t *ret_seq);
+/* Journals the state that the campaign is in now. */
+enum sal_status sal_journal_state(struct sal_tx *tx, const struct sal_campaign_row *row);
 /* Changes the campaign's state by the table and journals it; SAL_E_CONFLICT (ref: the state) when it is not allowed. */
 enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                              enum sal_campaign_act act, struct sal_err *reterr);

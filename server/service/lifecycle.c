@@ -259,14 +259,17 @@ static enum sal_status resume(const struct life *life, struct sal_live *live) {
         if (!sal_campaign_next(live->row.state, SAL_ACT_RESUME, &next))
                 return refuse_state(life, &live->row, "resumed");
         enum sal_status status = check_not_superseded(life, live->row.id);
-        bool after_engine = live->row.state == SAL_CAMPAIGN_HALTED && live->row.halted_by_engine;
+        bool halted = live->row.state == SAL_CAMPAIGN_HALTED;
+        bool after_engine = halted && live->row.halted_by_engine;
         if (!status && after_engine)
                 status = need_acknowledge(life, live->row.halt_decision, "the engine halted this campaign");
         if (!status)
                 status = sal_live_act(life->engine, life->tx, live, SAL_ACT_RESUME, life->reterr);
         if (!status && after_engine)
                 status = begin_period(life, live);
-        live->row.last_take_served_ms = sal_live_served_ms(life->engine, live, life->tx);
+        /* While it was halted its served time went on, but nobody could take an offer. */
+        if (!status && halted)
+                live->row.last_take_served_ms = sal_live_served_ms(life->engine, live, life->tx);
         struct sal_decision decision = by_operator(life, "resume");
         return status ? status : sal_decide(life->engine, life->tx, live, &decision, NULL);
 }
@@ -318,6 +321,8 @@ static enum sal_status withdraw_ready(const struct life *life, struct sal_campai
                 return refuse_state(life, row, "withdrawn");
         struct sal_decision decision = by_operator(life, "withdraw");
         enum sal_status status = sal_campaign_row_update(life->tx, row);
+        if (!status)
+                status = sal_journal_state(life->tx, row);
         return status ? status : sal_decide_row(life->tx, row, &decision, NULL);
 }
 
