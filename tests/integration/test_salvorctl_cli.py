@@ -665,6 +665,12 @@ def test_fleet_rescues_every_machine(fake, made):
     assert len({p["facts"]["model"] for p in polls}) > 2
 
 
+def test_fleet_may_enrol_only(fake, made):
+    rescue = Rescue(fake)
+    done, said = fleet(made, "--machines", 10, "--enroll-only")
+    assert done.returncode == 0 and said["enrolled"] == 10 and said["polls"] == 0 and rescue.machines == {}
+
+
 def test_fleet_shares_follow_the_seed(fake, made):
     args = ("--machines", 40, "--fail-share", 0.2, "--silent-share", 0.2, "--relapse-share", 0.2)
     rescue = Rescue(fake)

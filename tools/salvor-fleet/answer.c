@@ -78,7 +78,7 @@ static void on_enrolled(struct sal_fleet *fleet, int64_t number, const json_t *a
                 return;
         }
         fleet->sums.enrolled++;
-        sal_fleet_next(fleet, number, SAL_FLEET_POLL, 0);
+        sal_fleet_next(fleet, number, fleet->options->enroll_only ? SAL_FLEET_KNOWN : SAL_FLEET_POLL, 0);
 }
 
 /* Checks the envelope's hash where it came with the answer; keeps the hash of the policy that came with it. */

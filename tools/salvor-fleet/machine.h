@@ -22,6 +22,7 @@ enum sal_fleet_step {
         SAL_FLEET_REBOOT,  /* comes up with a new boot id, and polls */
         SAL_FLEET_HEALTHY, /* the full system is up */
         SAL_FLEET_RESCUED,
+        SAL_FLEET_KNOWN, /* enrolled, and nothing else was wanted */
         SAL_FLEET_FELL_SILENT,
         SAL_FLEET_GAVE_UP, /* no attempt left, nothing for it, or give_up passed */
         SAL_FLEET_REFUSED, /* the server does not take it */

@@ -49,6 +49,8 @@ static const struct row {
         {"--facts", KIND_FACTS, 0, 0, 0, "FILE", "JSON object of facts, or array of such, taken in turn"},
         {"--reason", KIND_TEXT, offsetof(struct sal_fleet_options, reason), 0, 0, "R",
          "of the polls: boot_failure (default), requested, drill"},
+        {"--enroll-only", KIND_SWITCH, offsetof(struct sal_fleet_options, enroll_only), 0, 0, NULL,
+         "machines enrol and become known; none polls"},
         {"--reenroll", KIND_SWITCH, offsetof(struct sal_fleet_options, reenroll), 0, 0, NULL,
          "machines of an earlier run enrol again"},
         {"--json", KIND_SWITCH, offsetof(struct sal_fleet_options, json), 0, 0, NULL, "the summary as JSON"},

@@ -31,6 +31,7 @@ struct sal_fleet_options {
         double fail_share, silent_share, relapse_share; /* 0..1, together at most 1 */
         double speed;                                   /* over 0: how often a simulated second fits into a real one */
         bool healthy;                                   /* machines say that they can, and do, send `healthy` */
+        bool enroll_only;                               /* machines enrol, become known, and end */
         bool reenroll;                                  /* machines that hold a token may enrol again */
         bool json;
         bool help;

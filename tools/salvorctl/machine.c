@@ -126,11 +126,26 @@ static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
         return SAL_OK;
 }
 
-/* Each member of the document on a line, objects among them member by member. */
+static void print_offers(const json_t *offers) {
+        static const char *const heads[] = {"OFFER", "CAMPAIGN", ">VERSION", "RING",   ">ATTEMPT",
+                                            "STATE", "CAUSE",    "MADE",     "SETTLED"};
+        static const char *const keys[] = {"offer_id", "campaign", "version", "ring",      "attempt",
+                                           "state",    "cause",    "made_at", "settled_at"};
+        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
+        for (size_t i = 0; i < json_array_size(offers); i++)
+                for (size_t k = 0; k < SAL_ARRAY_LEN(keys); k++)
+                        sal_table_json(&table, json_object_get(json_array_get(offers, i), keys[k]));
+        fputc('\n', stdout);
+        sal_table_print(&table, stdout, "no offers");
+}
+
+/* Each member of the document on a line, objects among them member by member; offers have a table of their own. */
 static void print_document(const json_t *document) {
         const char *key;
         json_t *value;
         json_object_foreach ((json_t *)document, key, value) {
+                if (strcmp(key, "offers") == 0)
+                        continue;
                 if (!json_is_object(value)) {
                         sal_out_member(stdout, key, value);
                         continue;
@@ -153,10 +168,12 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
                 status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
         if (status)
                 return status;
-        if (ctl->json)
+        if (ctl->json) {
                 sal_out_json(document);
-        else
-                print_document(document);
+                return SAL_OK;
+        }
+        print_document(document);
+        print_offers(json_object_get(document, "offers"));
         return SAL_OK;
 }
 

@@ -127,7 +127,7 @@ void sal_out_member(FILE *stream, const char *label, const json_t *value) {
         write_plain(&text, value);
         if (!text.len)
                 return;
-        fprintf(stream, "%-16s ", label);
+        fprintf(stream, "%-20s ", label);
         sal_safe_print(stream, text.data);
         fputc('\n', stream);
 }

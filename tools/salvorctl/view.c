@@ -62,7 +62,7 @@ static void print_rings(const json_t *rings) {
 static void print_signatures(const json_t *signatures) {
         for (size_t i = 0; i < json_array_size(signatures); i++) {
                 const json_t *row = json_array_get(signatures, i);
-                sal_out_line(stdout, i ? "                 " : "signed by        ",
+                sal_out_line(stdout, i ? "                     " : "signed by            ",
                              *sal_text(row, "name") ? sal_text(row, "name") : "key", " ", sal_text(row, "keyid"), NULL);
         }
 }
