@@ -112,24 +112,17 @@ static enum sal_status run(struct sal_tx *tx, struct sal_call *base) {
 }
 
 /* A long import goes to the ledger piece by piece, so that nobody else waits for it. */
-static void keep(struct sal_call *base) {
-        (void)base;
-}
-
-static bool goes_on(struct sal_admin_call *call) {
-        if (call->route->run != sal_admin_machine_import || call->lines_at >= call->lines.len)
-                return false;
-        call->call.release = keep;
-        return true;
+static bool goes_on(const struct sal_admin_call *call) {
+        return call->route->run == sal_admin_machine_import && call->lines_at < call->lines.len;
 }
 
 static void submit(struct sal_admin_call *call);
 
-static void finish(struct sal_call *base) {
+static bool finish(struct sal_call *base) {
         struct sal_admin_call *call = (struct sal_admin_call *)base;
         if (goes_on(call)) {
                 submit(call);
-                return;
+                return false;
         }
         if (call->route->success == 204) {
                 sal_http_reply(base->request, &(struct sal_http_reply){.status = 204});
@@ -145,6 +138,7 @@ static void finish(struct sal_call *base) {
         if (strcmp(sal_http_method(base->request), "GET") != 0)
                 sal_log(SAL_LOG_INFO, "admin.act", SAL_F_STR("operator", call->operator_name),
                         SAL_F_STR("request", sal_http_request_id(base->request)));
+        return true;
 }
 
 static void release(struct sal_call *base) {

@@ -159,14 +159,16 @@ static void finish_on_worker(struct sal_http_worker *worker, void *arg) {
         struct sal_call *call = arg;
         if (!call->status)
                 call->status = call->refused;
+        bool ended = true;
         if (call->status) {
                 if (call->err.status != call->status)
                         call->err = (struct sal_err){.status = call->status};
                 sal_reply_error(call->request, &call->err);
         } else {
-                call->finish(call);
+                ended = call->finish(call);
         }
-        call->release(call);
+        if (ended)
+                call->release(call);
 }
 
 static enum sal_status run_call(struct sal_tx *tx, void *arg) {

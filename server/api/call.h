@@ -17,7 +17,9 @@ struct sal_call {
         enum sal_status refused; /* run refused, but what it wrote on the way shall stay: run itself returned SAL_OK */
         struct sal_err err;
         enum sal_status (*run)(struct sal_tx *tx, struct sal_call *call);
-        void (*finish)(struct sal_call *call);  /* replies, unless status says failure: then the problem was sent */
+        /* Replies; not called when status says failure, for then the problem was sent. False: the call lives on (a held
+         * poll, the next piece of an import) and must not be released. */
+        bool (*finish)(struct sal_call *call);
         void (*release)(struct sal_call *call); /* frees the struct and what it owns */
 };
 

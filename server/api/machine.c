@@ -20,11 +20,12 @@ static enum sal_status enroll_run(struct sal_tx *tx, struct sal_call *call) {
         return sal_enroll_run(call->api->service, tx, &((struct enroll_call *)call)->enrollment, &call->err);
 }
 
-static void enroll_finish(struct sal_call *call) {
+static bool enroll_finish(struct sal_call *call) {
         const struct sal_enrollment *enrollment = &((struct enroll_call *)call)->enrollment;
         sal_reply_json_take(call->request, 201,
                             json_pack("{s:s, s:s}", "machine_id", enrollment->machine_id, "machine_token",
                                       enrollment->machine_token));
+        return true;
 }
 
 static void enroll_release(struct sal_call *call) {
@@ -95,10 +96,11 @@ static enum sal_status report_run(struct sal_tx *tx, struct sal_call *call) {
                               &call->err);
 }
 
-static void report_finish(struct sal_call *call) {
+static bool report_finish(struct sal_call *call) {
         const struct sal_report *report = &((struct report_call *)call)->report;
         sal_reply_json_take(call->request, 200,
                             json_pack("{s:b, s:s}", "accepted", (int)report->accepted, "state", report->state));
+        return true;
 }
 
 static void report_release(struct sal_call *call) {

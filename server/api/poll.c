@@ -162,17 +162,13 @@ static bool hold(struct sal_held_poll *held) {
         return true;
 }
 
-static void finish(struct sal_call *call);
+static bool finish(struct sal_call *call);
 
 static enum sal_status run(struct sal_tx *tx, struct sal_call *call) {
         struct sal_held_poll *held = (struct sal_held_poll *)call;
         sal_launch_unref(held->poll.launch);
         held->poll.launch = NULL;
         return sal_poll_run(call->api->service, tx, &held->poll, &call->err);
-}
-
-static void keep(struct sal_call *call) {
-        (void)call; /* finish decides: a held poll lives on */
 }
 
 static void ask_ledger(struct sal_held_poll *held) {
@@ -193,13 +189,13 @@ static void answer_or_hold(struct sal_held_poll *held) {
 }
 
 /* The ledger has answered. Its reports are taken; a held poll comes back without them. */
-static void finish(struct sal_call *call) {
+static bool finish(struct sal_call *call) {
         struct sal_held_poll *held = (struct sal_held_poll *)call;
         held->poll.reports_taken = true;
         if (hold(held))
-                call->release = keep;
-        else
-                reply(held);
+                return false;
+        reply(held);
+        return true;
 }
 
 /* From the snapshot if it can, else from the ledger. */
