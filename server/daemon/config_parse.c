@@ -345,6 +345,8 @@ enum sal_status sal_conf_read(const char *path, struct sal_conf **ret, struct sa
         if (!conf || !conf->path || !conf->folder)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for the configuration");
         enum sal_status status = sal_file_read(path, SAL_CONF_FILE_MAX_BYTES, &text, &len, reterr);
+        if (status && status != SAL_E_NOMEM && reterr)
+                reterr->status = SAL_E_CONFIG; /* whatever the reason, there is no configuration */
         if (status)
                 return status == SAL_E_NOMEM ? status : SAL_E_CONFIG;
         if (strlen(text) != len)

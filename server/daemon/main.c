@@ -121,13 +121,13 @@ static enum sal_status run(const struct options *options, struct sal_err *reterr
         take_signals(&signals, &ending);
         sal_log_set((enum sal_log_level)conf->values[SAL_CONF_LOG_LEVEL].number);
         sal_raise_file_limit(conf);
-        sal_warn_offline_keys(conf);
-        sal_warn_key_modes(conf);
-        sal_warn_expiry(conf, sal_clock_wall_ms());
         status = sal_daemon_start(&daemon, conf, material, reterr);
         if (status)
                 return status;
         sal_material_free(SAL_STEAL(material)); /* private keys need not lie about */
+        sal_warn_offline_keys(daemon.live);
+        sal_warn_key_modes(daemon.live);
+        sal_warn_expiry(daemon.live, sal_clock_wall_ms());
         serve(&daemon, &signals);
         sal_daemon_stop(&daemon, &ending);
         return SAL_OK;

@@ -72,8 +72,9 @@ enum sal_status sal_daemon_reload(struct sal_daemon *daemon) {
                 }
         }
         if (status)
-                sal_log(SAL_LOG_ERROR, "reload.refused", SAL_F_STR("why", err.detail), SAL_F_STR("remedy", err.hint),
-                        SAL_F_STR("in_force", "the configuration before"));
+                sal_log(SAL_LOG_ERROR, "reload.refused", SAL_F_STR("why", err.detail),
+                        SAL_F_STR("remedy",
+                                  *err.hint ? err.hint : "mend it and reload; the configuration before holds"));
         sal_notify_ready(status ? "serving; the last reload was refused" : "serving");
         return status;
 }

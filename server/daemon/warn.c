@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/warn.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "trust/x509.h"
 
-#include <glob.h>
+#include <dirent.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+enum { OFFLINE_NAMES_BYTES = 1024 }; /* as many names as one line takes */
+
+static void close_dir(DIR **stream) {
+        if (*stream)
+                closedir(*stream);
+}
+#define sal_auto_dir __attribute__((cleanup(close_dir)))
+
 void sal_warn_offline_keys(const struct sal_conf *conf) {
         static const char *const names[] = {"root-*.pem", "targets-*.pem", "author-*.pem"};
-        for (size_t i = 0; i < SAL_ARRAY_LEN(names); i++) {
-                sal_autofree char *pattern = NULL;
-                glob_t found = {0};
-                if (asprintf(&pattern, "%s/keys/%s", conf->folder, names[i]) < 0) {
-                        pattern = NULL;
-                        return;
-                }
-                if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
-                        for (size_t n = 0; n < found.gl_pathc; n++)
-                                sal_log(SAL_LOG_WARNING, "key.offline_within_reach",
-                                        SAL_F_STR("file", found.gl_pathv[n]),
-                                        SAL_F_STR("remedy", "move offline keys to a machine that serves nobody"));
-                globfree(&found);
+        sal_autobuf struct sal_buf found = SAL_BUF_INIT;
+        sal_autofree char *folder = NULL;
+        if (asprintf(&folder, "%s/keys", conf->folder) < 0) {
+                folder = NULL;
+                return;
         }
+        sal_auto_dir DIR *stream = opendir(folder);
+        for (struct dirent *entry = stream ? readdir(stream) : NULL; entry; entry = readdir(stream))
+                for (size_t i = 0; i < SAL_ARRAY_LEN(names) && found.len < OFFLINE_NAMES_BYTES; i++)
+                        if (fnmatch(names[i], entry->d_name, 0) == 0)
+                                sal_buf_printf(&found, "%s%s", found.len ? " " : "", entry->d_name);
+        if (found.len && !found.failed)
+                sal_log(SAL_LOG_WARNING, "key.offline_within_reach", SAL_F_STR("folder", folder),
+                        SAL_F_STR("keys", found.data),
+                        SAL_F_STR("remedy", "keep offline keys on a machine that serves nobody"));
 }
 
 static void check_expiry(const char *path, const char *of, int64_t now_ms) {

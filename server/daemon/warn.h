@@ -12,7 +12,7 @@
 
 enum { SAL_EXPIRY_WARNING_DAYS = 30 };
 
-/* One line for each offline key (root, targets, author) in `keys/` beside the configuration file. */
+/* A line when offline keys (root, targets, author) lie in `keys/` beside the configuration file. */
 void sal_warn_offline_keys(const struct sal_conf *conf);
 /* One line for each certificate (planes, their authorities, operators) that ends within SAL_EXPIRY_WARNING_DAYS. */
 void sal_warn_expiry(const struct sal_conf *conf, int64_t now_ms);
