@@ -259,10 +259,29 @@ static bool is_complete(const struct sal_engine *engine, const struct sal_tx *tx
                idle_ms >= plan->quiet_seconds * 1000;
 }
 
+/* Before not_before nobody can take an offer, so neither patience nor quiet begins. */
+static bool is_early(struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live) {
+        enum { STEP_MS = 1000 };
+        bool early = sal_tx_now_ms(tx) < live->launch->campaign->not_before_ms;
+        int64_t served_ms = sal_live_served_ms(engine, live, tx);
+        if (early && served_ms - live->row.last_take_served_ms >= STEP_MS) {
+                live->row.last_take_served_ms = served_ms;
+                live->dirty = true;
+        }
+        if (live->early && !early)
+                engine->changed = true; /* held polls want to know */
+        live->early = early;
+        return early;
+}
+
 enum sal_status sal_live_review(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
         const struct sal_plan *plan = &live->launch->campaign->plan;
         enum sal_status status = SAL_OK;
-        if (live->row.state != SAL_CAMPAIGN_ACTIVE || engine->kill_switch)
+        bool active = live->row.state == SAL_CAMPAIGN_ACTIVE;
+        /* A completed one goes on through its stages: late machines are many after a boot storm. */
+        if ((!active && live->row.state != SAL_CAMPAIGN_COMPLETED) || engine->kill_switch)
+                return SAL_OK;
+        if (is_early(engine, tx, live))
                 return SAL_OK;
         while (!status && !plan->manual_advance) {
                 struct sal_evidence evidence = sal_tally_advance_evidence(live->tally);
@@ -273,7 +292,7 @@ enum sal_status sal_live_review(struct sal_engine *engine, struct sal_tx *tx, st
         while (!status && !plan->manual_advance && may_open(engine, tx, live))
                 status = open_ring(engine, tx, live,
                                    &(struct sal_decision){.verdict = "open", .by = "engine", .rule = "6.4"});
-        if (!status && is_complete(engine, tx, live)) {
+        if (!status && active && is_complete(engine, tx, live)) {
                 status = sal_live_act(engine, tx, live, SAL_ACT_COMPLETE, NULL);
                 if (!status)
                         status =

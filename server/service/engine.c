@@ -25,6 +25,7 @@ struct sal_live *sal_live_new_take(const struct sal_campaign_row *row, struct sa
         live->row.envelope = NULL;
         live->next_due_served_ms = -2;
         live->review = true;
+        live->judge_whole = true;
         return live;
 }
 
@@ -178,14 +179,17 @@ static bool filter_machine(void *arg, const char *machine_id) {
 
 enum sal_status sal_engine_load(struct sal_engine *engine, struct sal_tx *tx) {
         sal_engine_clear(engine);
-        int64_t kill = 0, order = 0;
+        int64_t kill = 0, order = 0, served_ms = 0;
         enum sal_status status = sal_setting_get_int(tx, "kill_switch", &kill);
         if (!status)
                 status = sal_setting_get_int(tx, "start_order", &order);
-        if (!status && engine->mono_base_ms < 0)
-                status = sal_setting_get_int(tx, "served_ms", &engine->served_base_ms);
+        if (!status)
+                status = sal_setting_get_int(tx, "served_ms", &served_ms);
         if (status)
                 return status;
+        engine->served_saved_ms = served_ms;
+        if (engine->served_base_ms < served_ms)
+                engine->served_base_ms = served_ms;
         sal_autofree char *reason = NULL;
         status = sal_setting_get(tx, "kill_reason", &reason);
         if (status && status != SAL_E_NOT_FOUND)
@@ -238,7 +242,8 @@ enum sal_status sal_engine_save(struct sal_engine *engine, struct sal_tx *tx) {
                 wrote = true;
         }
         int64_t served_ms = sal_engine_served_ms(engine, tx);
-        if (!wrote && served_ms - engine->served_saved_ms < SAVE_SERVED_MS)
+        bool stands = engine->mono_base_ms < 0; /* the last that it served: nothing is lost by a stop in good order */
+        if (!wrote && served_ms - engine->served_saved_ms < (stands ? 1 : SAVE_SERVED_MS))
                 return SAL_OK;
         engine->served_saved_ms = served_ms;
         return sal_setting_put_int(tx, "served_ms", served_ms);

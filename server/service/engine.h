@@ -35,6 +35,8 @@ struct sal_live {
         int64_t next_due_served_ms;  /* earliest timer, -1: none, -2: to be looked up */
         bool dirty;                  /* row differs from the ledger */
         bool review;                 /* advance, open or complete may be possible */
+        bool early;                  /* it was not yet valid when it was looked at last */
+        bool judge_whole;            /* the halt rule could not be asked after some event: next time about everything */
 };
 
 struct sal_engine {
@@ -53,6 +55,7 @@ struct sal_engine {
         int64_t served_saved_ms; /* newest value on disk */
         bool publish;            /* the snapshot has to be made anew after the commit */
         bool changed;            /* rings, gates or states changed: held polls want to know */
+        enum sal_status begun;   /* of the work at the beginning of this batch */
         atomic_bool ready_wanted;
         struct sal_note *notes; /* told to on_event after the commit, oldest first */
         struct sal_note **notes_end;

@@ -46,13 +46,13 @@ static enum sal_status work_off(struct sal_engine *engine, struct sal_tx *tx, st
         return status;
 }
 
-/* A failure marks the batch; it is rolled back and tried again, so there is nothing else to do with it here. */
+/* A failure is kept: the batch will not be committed, and this is tried again. */
 static void begin(struct sal_tx *tx, void *arg) {
         struct sal_engine *engine = arg;
         follow_readiness(engine, tx);
-        for (size_t i = 0; i < engine->count; i++)
-                if (work_off(engine, tx, engine->live[i]))
-                        return;
+        engine->begun = SAL_OK;
+        for (size_t i = 0; !engine->begun && i < engine->count; i++)
+                engine->begun = work_off(engine, tx, engine->live[i]);
 }
 
 /* True when the passing of served time alone may open a ring or complete the campaign. */
@@ -62,7 +62,7 @@ static bool time_may_decide(const struct sal_live *live) {
 
 static enum sal_status before_commit(struct sal_tx *tx, void *arg) {
         struct sal_engine *engine = arg;
-        enum sal_status status = SAL_OK;
+        enum sal_status status = engine->begun;
         for (size_t i = 0; !status && i < engine->count; i++) {
                 struct sal_live *live = engine->live[i];
                 if (!live->review && !time_may_decide(live))
@@ -101,8 +101,11 @@ static int64_t sooner(int64_t a, int64_t b) {
 }
 
 /* Milliseconds until served time reaches what the plan waits for, -1: nothing. */
-static int64_t plan_wake(const struct sal_live *live, int64_t served_ms) {
+static int64_t plan_wake(const struct sal_live *live, int64_t served_ms, int64_t now_ms) {
         const struct sal_plan *plan = &live->launch->campaign->plan;
+        int64_t not_before_ms = live->launch->campaign->not_before_ms;
+        if (now_ms < not_before_ms)
+                return not_before_ms - now_ms;
         int64_t idle_ms = served_ms - live->row.last_take_served_ms;
         int64_t wake = -1;
         if ((size_t)live->row.rings_open < plan->ring_count) {
@@ -129,7 +132,7 @@ static int64_t live_wake(struct sal_engine *engine, const struct sal_live *live,
                 return 0;
         if (live->next_due_served_ms >= 0)
                 wake = sooner(wake, live->next_due_served_ms - served_ms);
-        int64_t plan = time_may_decide(live) ? plan_wake(live, served_ms) : -1;
+        int64_t plan = time_may_decide(live) ? plan_wake(live, served_ms, now_ms) : -1;
         return plan >= 0 || (plan < -1) ? sooner(wake, plan) : wake;
 }
 

@@ -156,6 +156,12 @@ static enum sal_status make_offer(struct poll_work *work, struct sal_live *live,
         return SAL_OK;
 }
 
+/* In this boot nothing more is tried, but another boot may bring the next attempt: no hands are needed yet. */
+static bool has_attempts_left(const struct poll_work *work) {
+        const struct sal_candidate *candidate = &work->survey.candidates[work->poll->answer.candidate];
+        return candidate->history.attempts < candidate->campaign->plan.max_attempts;
+}
+
 static enum sal_status see(struct poll_work *work) {
         const struct sal_poll *poll = work->poll;
         if (work->machine.anonymous && !poll->answer.offer && !work->machine.row)
@@ -164,6 +170,10 @@ static enum sal_status see(struct poll_work *work) {
                 .facts_text = poll->facts_text, .boot_id = poll->boot_id, .at_ms = sal_tx_now_ms(work->tx)};
         sighting.standing = sal_standing_of(poll->reason, poll->answer.reason, poll->volume_locked,
                                             work->machine.standing, &sighting.standing_reason);
+        if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && !poll->volume_locked && has_attempts_left(work)) {
+                sighting.standing = SAL_STANDING_RECOVERING;
+                sighting.standing_reason = "";
+        }
         return sal_machine_see(work->engine, work->tx, &work->machine, &sighting);
 }
 

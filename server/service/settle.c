@@ -74,6 +74,9 @@ static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct
 static enum sal_status judge(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                              const struct sal_slot *slot) {
         enum sal_campaign_state after;
+        if (live->judge_whole)
+                slot = NULL;
+        live->judge_whole = false;
         while (sal_campaign_live(live->row.state) && sal_campaign_next(live->row.state, SAL_ACT_HALT, &after)) {
                 struct sal_evidence evidence = sal_tally_judge(live->tally, slot);
                 enum sal_status status = SAL_OK;
@@ -91,6 +94,7 @@ static enum sal_status judge(struct sal_engine *engine, struct sal_tx *tx, struc
                         return status;
                 slot = NULL;
         }
+        live->judge_whole = true;
         return SAL_OK;
 }
 
