@@ -5,7 +5,7 @@
  * The fleet is counted once per campaign, piece by piece, in order of the machines' rows; from then on every change of
  * a machine is taken out before and put in after, so the counts stay exact without another look at the fleet.
  */
-#include "service/engine.h"
+#include "service/survey.h"
 
 #include "rollout/assign.h"
 
@@ -33,18 +33,44 @@ static bool cohort_held(const struct sal_live *live, const struct sal_facts *fac
         return sal_tally_held(live->tally, count, cohorts);
 }
 
-/* Adds `step` to the ring's count when the machine is one that waits for this campaign. A campaign that undoes another,
- * or a drill, has no population: whom it reaches is known only when they ask. */
+struct reach {
+        struct sal_tx *tx;
+        const struct sal_machine *machine;
+        const char *undone_id;
+        bool found;
+        enum sal_status status;
+};
+
+static bool see_touched(void *arg, const struct sal_offer *offer) {
+        struct reach *reach = arg;
+        reach->status = sal_offer_touched(reach->tx, offer, reach->machine, reach->undone_id, &reach->found);
+        return !reach->status && !reach->found;
+}
+
+/* A campaign that undoes another is for those whom that one touched. */
+static enum sal_status is_reached(struct sal_tx *tx, const struct sal_campaign *campaign,
+                                  const struct sal_machine *machine, bool *ret) {
+        struct reach reach = {.tx = tx, .machine = machine, .undone_id = campaign->undoes};
+        *ret = true;
+        if (!campaign->undoes)
+                return SAL_OK;
+        enum sal_status status = sal_offer_each_of_machine(tx, machine->row, 0, 0, see_touched, &reach);
+        *ret = reach.found;
+        return status ? status : reach.status;
+}
+
+/* Adds `step` to the ring's count when the machine is one that waits for this campaign. */
 static enum sal_status change(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                               const struct sal_machine *machine, const struct sal_facts *facts, int64_t step) {
         const struct sal_campaign *campaign = live->launch->campaign;
-        if (!sal_campaign_live(live->row.state) || campaign->drill || campaign->undoes || machine->deleted ||
-            machine->opt_out || machine->anonymous || !sal_selector_match(campaign->match, facts) ||
-            cohort_held(live, facts))
+        if (!sal_campaign_live(live->row.state) || machine->deleted || machine->opt_out || machine->anonymous ||
+            !sal_selector_match(campaign->match, facts) || cohort_held(live, facts))
                 return SAL_OK;
-        bool offered;
+        bool offered, reached = false;
         enum sal_status status = has_offer(engine, tx, live, machine, &offered);
-        if (status || offered)
+        if (!status && !offered)
+                status = is_reached(tx, campaign, machine, &reached);
+        if (status || !reached)
                 return status;
         live->waiting[sal_ring_of(&campaign->plan, campaign->id, machine->id, machine->pin)] += step;
         live->review = true;

@@ -74,6 +74,16 @@ static bool is_late_applied(const struct sal_offer *offer, enum sal_offer_event 
                  offer->cause != SAL_CAUSE_REPORTED));
 }
 
+/* Whom an undoing campaign reaches may grow by this machine. */
+static enum sal_status note_late_applied(struct sal_engine *engine, struct sal_tx *tx,
+                                         const struct sal_machine *machine, struct sal_offer *offer) {
+        enum sal_status status = sal_population_forget(engine, tx, machine);
+        offer->late_applied = true;
+        if (!status)
+                status = sal_offer_update(tx, offer);
+        return status ? status : sal_population_count(engine, tx, machine);
+}
+
 enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                 struct sal_report *report, struct sal_err *reterr) {
         struct sal_offer offer;
@@ -91,8 +101,7 @@ enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, st
                 status = sal_machine_settle(engine, tx, machine, &offer, report->event, SAL_CAUSE_NONE,
                                             &report->accepted);
                 if (!status && !report->accepted && is_late_applied(&offer, report->event)) {
-                        offer.late_applied = true;
-                        status = sal_offer_update(tx, &offer);
+                        status = note_late_applied(engine, tx, machine, &offer);
                 }
         }
         report->state = sal_offer_state_name(offer.state);

@@ -340,7 +340,7 @@ enum sal_status sal_offer_make(struct sal_engine *engine, struct sal_tx *tx, str
                                   .ring = (int64_t)ring,
                                   .state = SAL_OFFER_OFFERED,
                                   .can_healthy = can_healthy,
-                                  .counted = !campaign->drill && !machine->anonymous && !earlier.counted_here,
+                                  .counted = !machine->anonymous && !earlier.counted_here,
                                   .anonymous = machine->anonymous,
                                   .made_ms = sal_tx_now_ms(tx),
                                   .made_served_ms = sal_live_served_ms(engine, live, tx),

@@ -47,19 +47,26 @@ static bool touched_it(const struct sal_offer *offer) {
         }
 }
 
-static enum sal_status undone_reached(struct sal_survey *survey, const char *undone_id, bool *ret) {
+enum sal_status sal_offer_touched(struct sal_tx *tx, const struct sal_offer *offer, const struct sal_machine *machine,
+                                  const char *campaign_id, bool *ret) {
+        struct sal_campaign_row row = {0};
         *ret = false;
-        for (size_t i = 0; i < survey->offer_count && !*ret; i++) {
-                struct sal_campaign_row row = {0};
-                if (survey->offers[i].incarnation != survey->machine->incarnation || !touched_it(&survey->offers[i]))
-                        continue;
-                enum sal_status status = sal_campaign_row_get_row(survey->tx, survey->offers[i].campaign_row, &row);
-                if (status)
-                        return status;
-                *ret = strcmp(row.id, undone_id) == 0;
-                sal_campaign_row_done(&row);
-        }
+        if (offer->incarnation != machine->incarnation || !touched_it(offer))
+                return SAL_OK;
+        enum sal_status status = sal_campaign_row_get_row(tx, offer->campaign_row, &row);
+        if (status)
+                return status;
+        *ret = strcmp(row.id, campaign_id) == 0;
+        sal_campaign_row_done(&row);
         return SAL_OK;
+}
+
+static enum sal_status undone_reached(struct sal_survey *survey, const char *undone_id, bool *ret) {
+        enum sal_status status = SAL_OK;
+        *ret = false;
+        for (size_t i = 0; !status && i < survey->offer_count && !*ret; i++)
+                status = sal_offer_touched(survey->tx, &survey->offers[i], survey->machine, undone_id, ret);
+        return status;
 }
 
 static enum sal_status read_history(struct sal_survey *survey, const struct sal_live *live,

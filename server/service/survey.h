@@ -28,6 +28,11 @@ struct sal_survey {
         const struct sal_offer *held; /* the offer to repeat, or NULL */
 };
 
+/* *ret: whether this offer is one of the campaign (any version) and touched the machine as it is now, so that a
+ * campaign which undoes that one reaches it. */
+enum sal_status sal_offer_touched(struct sal_tx *tx, const struct sal_offer *offer, const struct sal_machine *machine,
+                                  const char *campaign_id, bool *ret);
+
 /* Reads the machine's offers (again). */
 enum sal_status sal_survey_offers(struct sal_survey *survey);
 /* Fills lives, candidates and asker from the offers that were read. */
