@@ -96,8 +96,9 @@ struct sal_campaign_row {
         int64_t halts_resumed;          /* halts by the engine that were resumed */
         int64_t served_offset_ms;       /* campaign's served time = (stopped ? stopped : daemon's) - offset */
         int64_t served_stopped_ms;      /* daemon's served time at which it stands still; -1: it runs */
-        int64_t last_take_served_ms; /* daemon's served time of the newest offer taken or ring opened (patience, quiet)
-                                      */
+        int64_t last_take_served_ms;    /* campaign's served time of the newest offer taken or ring opened (patience,
+                                         * quiet)
+                                         */
         bool halted_by_engine;
         int64_t halt_decision; /* journal seq of the newest halt decision; 0: none */
         int64_t offers_made, unsettled, succeeded, failed, silent, not_applicable,

@@ -88,12 +88,42 @@ struct poll_work {
         struct sal_survey survey;
 };
 
-static bool in_relapse_window(const struct poll_work *work, const struct sal_offer *offer) {
+/* The window and the served time of a campaign that ended and left the engine. */
+static enum sal_status window_of_ended(const struct poll_work *work, int64_t campaign_row, int64_t *ret_window_seconds,
+                                       int64_t *ret_served_ms) {
+        struct sal_campaign_row row = {0}, full = {0};
+        sal_auto(sal_campaign) struct sal_campaign *campaign = NULL;
+        enum sal_status status = sal_campaign_row_get_row(work->tx, campaign_row, &row);
+        if (!status)
+                status = sal_campaign_row_get(work->tx, row.id, row.version, true, &full);
+        if (!status)
+                status = sal_campaign_parse(full.payload, full.payload_len, &campaign, NULL);
+        if (!status) {
+                int64_t daemon_ms = row.served_stopped_ms >= 0 ? row.served_stopped_ms
+                                                               : sal_engine_served_ms(work->engine, work->tx);
+                *ret_served_ms = daemon_ms - row.served_offset_ms;
+                *ret_window_seconds = campaign->plan.relapse_window_seconds;
+        }
+        sal_campaign_row_done(&full);
+        sal_campaign_row_done(&row);
+        return status;
+}
+
+static enum sal_status in_relapse_window(const struct poll_work *work, const struct sal_offer *offer, bool *ret) {
         const struct sal_live *live = sal_engine_by_row(work->engine, offer->campaign_row);
-        if (!live || offer->applied_served_ms < 0)
-                return false;
-        int64_t age_ms = sal_live_served_ms(work->engine, live, work->tx) - offer->applied_served_ms;
-        return age_ms <= live->launch->campaign->plan.relapse_window_seconds * 1000;
+        int64_t window_seconds = 0, served_ms = 0;
+        enum sal_status status = SAL_OK;
+        *ret = false;
+        if (offer->applied_served_ms < 0 || (offer->state != SAL_OFFER_APPLIED && offer->state != SAL_OFFER_SUCCEEDED))
+                return SAL_OK;
+        if (live) {
+                window_seconds = live->launch->campaign->plan.relapse_window_seconds;
+                served_ms = sal_live_served_ms(work->engine, live, work->tx);
+        } else {
+                status = window_of_ended(work, offer->campaign_row, &window_seconds, &served_ms);
+        }
+        *ret = !status && served_ms - offer->applied_served_ms <= window_seconds * 1000;
+        return status;
 }
 
 static enum sal_status settle_one(struct poll_work *work, struct sal_offer *offer) {
@@ -104,9 +134,11 @@ static enum sal_status settle_one(struct poll_work *work, struct sal_offer *offe
                 return status;
         enum sal_offer_event event = SAL_EVENT_REPOLLED;
         if (offer->state != SAL_OFFER_OFFERED) {
+                bool within = false;
                 event = SAL_EVENT_RELAPSED;
-                if (!in_relapse_window(work, offer))
-                        return SAL_OK;
+                status = in_relapse_window(work, offer, &within);
+                if (status || !within)
+                        return status;
         }
         return sal_machine_settle(work->engine, work->tx, &work->machine, offer, event, SAL_CAUSE_NONE, &changed);
 }
