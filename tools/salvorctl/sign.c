@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl campaign sign: shows what will happen, then signs the DSSE bytes; with or without a server. */
-#include "base/clock.h"
 #include "base/encode.h"
 #include "command.h"
 #include "model/campaign.h"
@@ -18,21 +17,11 @@ static void digest_of(const char *payload, size_t len, char ret[static SAL_SHA25
 
 /* What the person who signs has to know, on standard error: standard output stays for the result. */
 static void show(const struct sal_campaign *campaign, const char *digest) {
-        char from[SAL_TIME_BYTES], to[SAL_TIME_BYTES];
-        sal_time_format(campaign->not_before_ms, from);
-        sal_time_format(campaign->expires_ms, to);
-        fprintf(stderr, "campaign  %s@%lld%s\n", campaign->id, (long long)campaign->version,
-                campaign->drill ? " (a drill)" : "");
-        sal_out_line(stderr, "title     ", campaign->title, NULL);
-        fprintf(stderr, "valid     %s to %s\n", from, to);
-        sal_autobuf struct sal_buf machines = SAL_BUF_INIT;
-        sal_selector_describe(campaign->match, &machines);
-        fputs("machines\n", stderr);
-        sal_out_lines(stderr, machines.data ? machines.data : "");
         sal_autobuf struct sal_buf words = SAL_BUF_INIT;
         sal_campaign_describe(campaign, &words);
-        fputs("does\n", stderr);
         sal_out_lines(stderr, words.data ? words.data : "");
+        if (campaign->drill)
+                fputs("  this is a drill: only machines that ask for one receive it\n", stderr);
         fputs("rings    ", stderr);
         for (size_t i = 0; i < campaign->plan.ring_count; i++)
                 fprintf(stderr, " %s %.4g %%", campaign->plan.rings[i].name, campaign->plan.rings[i].share * 100);
