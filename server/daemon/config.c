@@ -13,80 +13,63 @@
 
 #define GIB (INT64_C(1024) * 1024 * 1024)
 
-/* Every key of salvord.conf. */
+/* clang-format off */
+#define SERVER(n, k, ...) {.section = SAL_CONF_TOP, .name = (n), .kind = SAL_CONF_IS_##k, __VA_ARGS__}
+#define TRUST(n) {.section = SAL_CONF_TRUST, .name = (n), .kind = SAL_CONF_IS_PATH}
+#define PLANE(n, k, ...) {.section = SAL_CONF_PLANE, .name = (n), .kind = SAL_CONF_IS_##k, __VA_ARGS__}
+#define OPERATOR(n, k) {.section = SAL_CONF_OPERATOR, .name = (n), .kind = SAL_CONF_IS_##k, .live = true}
+#define RANGE(lo, hi, of) .min = (lo), .max = (hi), .unit = (of)
+#define DEFAULT(...) .defaults = {__VA_ARGS__}
+
+/* Every key of salvord.conf. Defaults of planes: machine, admin, ops. Without a default the key must stand there. */
 static const struct sal_conf_row server_rows[SAL_CONF_KEYS] = {
-        [SAL_CONF_STATE_DIR] = {SAL_CONF_TOP, "state_dir", SAL_CONF_IS_PATH, .defaults = {NULL}},
-        [SAL_CONF_WORKERS] = {SAL_CONF_TOP, "workers", SAL_CONF_IS_NUMBER, 0, 64, "threads", {"0"}},
-        [SAL_CONF_LOG_LEVEL] = {SAL_CONF_TOP, "log_level", SAL_CONF_IS_LEVEL, .defaults = {"info"}, .live = true},
+        [SAL_CONF_STATE_DIR] = SERVER("state_dir", PATH),
+        [SAL_CONF_WORKERS] = SERVER("workers", NUMBER, RANGE(0, 64, "threads"), DEFAULT("0")),
+        [SAL_CONF_LOG_LEVEL] = SERVER("log_level", LEVEL, DEFAULT("info"), .live = true),
         [SAL_CONF_DRAIN_SECONDS] =
-                {SAL_CONF_TOP, "drain_seconds", SAL_CONF_IS_NUMBER, 0, 600, "seconds", {"10"}, .live = true},
-        [SAL_CONF_ANONYMOUS_POLL] = {SAL_CONF_TOP, "anonymous_poll", SAL_CONF_IS_BOOL, .defaults = {"false"}},
+                SERVER("drain_seconds", NUMBER, RANGE(0, 600, "seconds"), DEFAULT("10"), .live = true),
+        [SAL_CONF_ANONYMOUS_POLL] = SERVER("anonymous_poll", BOOL, DEFAULT("false")),
         [SAL_CONF_ANONYMOUS_OFFERS_MAX] =
-                {SAL_CONF_TOP, "anonymous_offers_max", SAL_CONF_IS_NUMBER, 1, 1000000, "offers", {"1000"}},
-        [SAL_CONF_POLL_AFTER_SECONDS] =
-                {SAL_CONF_TOP, "poll_after_seconds", SAL_CONF_IS_NUMBER, 1, 3600, "seconds", {"60"}},
+                SERVER("anonymous_offers_max", NUMBER, RANGE(1, 1000000, "offers"), DEFAULT("1000")),
+        [SAL_CONF_POLL_AFTER_SECONDS] = SERVER("poll_after_seconds", NUMBER, RANGE(1, 3600, "seconds"), DEFAULT("60")),
         [SAL_CONF_GIVE_UP_AFTER_SECONDS] =
-                {SAL_CONF_TOP, "give_up_after_seconds", SAL_CONF_IS_NUMBER, 60, 604800, "seconds", {"14400"}},
-        [SAL_CONF_QUEUE_ADMIN_MAX] = {SAL_CONF_TOP, "queue_admin_max", SAL_CONF_IS_NUMBER, 1, 1000000, "jobs", {"256"}},
-        [SAL_CONF_QUEUE_REPORT_MAX] =
-                {SAL_CONF_TOP, "queue_report_max", SAL_CONF_IS_NUMBER, 1, 1000000, "jobs", {"8192"}},
-        [SAL_CONF_QUEUE_POLL_MAX] = {SAL_CONF_TOP, "queue_poll_max", SAL_CONF_IS_NUMBER, 1, 1000000, "jobs", {"8192"}},
-        [SAL_CONF_BATCH_MAX] = {SAL_CONF_TOP, "batch_max", SAL_CONF_IS_NUMBER, 1, 65536, "jobs", {"512"}},
+                SERVER("give_up_after_seconds", NUMBER, RANGE(60, 604800, "seconds"), DEFAULT("14400")),
+        [SAL_CONF_QUEUE_ADMIN_MAX] = SERVER("queue_admin_max", NUMBER, RANGE(1, 1000000, "jobs"), DEFAULT("256")),
+        [SAL_CONF_QUEUE_REPORT_MAX] = SERVER("queue_report_max", NUMBER, RANGE(1, 1000000, "jobs"), DEFAULT("8192")),
+        [SAL_CONF_QUEUE_POLL_MAX] = SERVER("queue_poll_max", NUMBER, RANGE(1, 1000000, "jobs"), DEFAULT("8192")),
+        [SAL_CONF_BATCH_MAX] = SERVER("batch_max", NUMBER, RANGE(1, 65536, "jobs"), DEFAULT("512")),
         [SAL_CONF_FILTER_BITS] =
-                {SAL_CONF_TOP, "filter_bits", SAL_CONF_IS_POWER_OF_2, 65536, 16 * GIB, "bits", {"134217728"}},
-        [SAL_CONF_ROOT] = {SAL_CONF_TRUST, "root", SAL_CONF_IS_PATH, .defaults = {NULL}},
-        [SAL_CONF_POLICY] = {SAL_CONF_TRUST, "policy", SAL_CONF_IS_PATH, .defaults = {NULL}},
+                SERVER("filter_bits", POWER_OF_2, RANGE(65536, 16 * GIB, "bits"), DEFAULT("134217728")),
+        [SAL_CONF_ROOT] = TRUST("root"),
+        [SAL_CONF_POLICY] = TRUST("policy"),
 };
 
 static const struct sal_conf_row plane_rows[SAL_CONF_PLANE_KEYS] = {
-        [SAL_CONF_ADDRESS] = {SAL_CONF_PLANE, "address", SAL_CONF_IS_ADDRESS,
-                              .defaults = {"0.0.0.0", "127.0.0.1", "127.0.0.1"}},
-        [SAL_CONF_PORT] = {SAL_CONF_PLANE, "port", SAL_CONF_IS_NUMBER, 0, 65535, "", {"8443", "8444", "9464"}},
-        [SAL_CONF_CERTIFICATE] = {SAL_CONF_PLANE, "certificate", SAL_CONF_IS_PATH, .defaults = {0}, .live = true,
-                                  .not_ops = true},
-        [SAL_CONF_PRIVATE_KEY] = {SAL_CONF_PLANE, "key", SAL_CONF_IS_PATH, .defaults = {0}, .live = true,
-                                  .not_ops = true},
-        [SAL_CONF_CLIENT_CA] = {SAL_CONF_PLANE, "client_ca", SAL_CONF_IS_PATH, .defaults = {""}, .live = true,
-                                .not_ops = true},
-        [SAL_CONF_CONNECTIONS_MAX] = {SAL_CONF_PLANE,
-                                      "connections_max",
-                                      SAL_CONF_IS_NUMBER,
-                                      1,
-                                      1000000,
-                                      "connections",
-                                      {"16000", "256", "256"}},
-        [SAL_CONF_HELD_MAX] =
-                {SAL_CONF_PLANE, "held_max", SAL_CONF_IS_NUMBER, 1, 1000000, "requests", {"15000", "256", "256"}},
-        [SAL_CONF_UNAUTHENTICATED_MAX] = {SAL_CONF_PLANE,
-                                          "unauthenticated_per_address_max",
-                                          SAL_CONF_IS_NUMBER,
-                                          0,
-                                          1000000,
-                                          "connections",
-                                          {"0", "0", "0"}},
+        [SAL_CONF_ADDRESS] = PLANE("address", ADDRESS, DEFAULT("0.0.0.0", "127.0.0.1", "127.0.0.1")),
+        [SAL_CONF_PORT] = PLANE("port", NUMBER, RANGE(0, 65535, ""), DEFAULT("8443", "8444", "9464")),
+        [SAL_CONF_CERTIFICATE] = PLANE("certificate", PATH, .live = true, .not_ops = true),
+        [SAL_CONF_PRIVATE_KEY] = PLANE("key", PATH, .live = true, .not_ops = true),
+        [SAL_CONF_CLIENT_CA] = PLANE("client_ca", PATH, DEFAULT("", NULL), .live = true, .not_ops = true),
+        [SAL_CONF_CONNECTIONS_MAX] =
+                PLANE("connections_max", NUMBER, RANGE(1, 1000000, "connections"), DEFAULT("16000", "256", "256")),
+        [SAL_CONF_HELD_MAX] = PLANE("held_max", NUMBER, RANGE(1, 1000000, "requests"), DEFAULT("15000", "256", "256")),
+        [SAL_CONF_UNAUTHENTICATED_MAX] =
+                PLANE("unauthenticated_per_address_max", NUMBER, RANGE(0, 1000000, "connections"),
+                      DEFAULT("0", "0", "0")),
         [SAL_CONF_IDLE_TIMEOUT_SECONDS] =
-                {SAL_CONF_PLANE, "idle_timeout_seconds", SAL_CONF_IS_NUMBER, 1, 3600, "seconds", {"60", "60", "60"}},
-        [SAL_CONF_HEADER_MAX_BYTES] = {SAL_CONF_PLANE,
-                                       "header_max_bytes",
-                                       SAL_CONF_IS_NUMBER,
-                                       1024,
-                                       65536,
-                                       "bytes",
-                                       {"8192", "8192", "8192"}},
-        [SAL_CONF_BODY_MAX_BYTES] = {SAL_CONF_PLANE,
-                                     "body_max_bytes",
-                                     SAL_CONF_IS_NUMBER,
-                                     1024,
-                                     64 * 1024 * 1024,
-                                     "bytes",
-                                     {"65536", "1048576", "65536"}},
+                PLANE("idle_timeout_seconds", NUMBER, RANGE(1, 3600, "seconds"), DEFAULT("60", "60", "60")),
+        [SAL_CONF_HEADER_MAX_BYTES] =
+                PLANE("header_max_bytes", NUMBER, RANGE(1024, 65536, "bytes"), DEFAULT("8192", "8192", "8192")),
+        [SAL_CONF_BODY_MAX_BYTES] =
+                PLANE("body_max_bytes", NUMBER, RANGE(1024, 64 * 1024 * 1024, "bytes"),
+                      DEFAULT("65536", "1048576", "65536")),
 };
 
 static const struct sal_conf_row operator_rows[SAL_CONF_OPERATOR_KEYS] = {
-        [SAL_CONF_OPERATOR_CERTIFICATE] = {SAL_CONF_OPERATOR, "certificate", SAL_CONF_IS_PATH, .defaults = {NULL},
-                                           .live = true},
-        [SAL_CONF_OPERATOR_ROLE] = {SAL_CONF_OPERATOR, "role", SAL_CONF_IS_ROLE, .defaults = {NULL}, .live = true},
+        [SAL_CONF_OPERATOR_CERTIFICATE] = OPERATOR("certificate", PATH),
+        [SAL_CONF_OPERATOR_ROLE] = OPERATOR("role", ROLE),
 };
+/* clang-format on */
 
 const struct sal_conf_row *sal_conf_rows(enum sal_conf_section section, size_t *ret_count) {
         switch (section) {

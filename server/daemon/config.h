@@ -81,7 +81,7 @@ struct sal_conf_row {
         enum sal_conf_kind kind;
         int64_t min, max; /* of numbers */
         const char *unit; /* for messages; "" if none */
-        /* As text; NULL: the key must stand there; "": none. PLANE: one for each plane, else the first. */
+        /* As text; NULL: the key must stand there; "": it may be missing. PLANE: one for each plane, else the first. */
         const char *defaults[SAL_PLANES];
         bool live;    /* a reload puts it in force; others need a restart */
         bool not_ops; /* PLANE: unknown to the plane without TLS */

@@ -326,10 +326,6 @@ static enum sal_status complete_all(struct sal_conf *conf, int last_line, struct
                 snprintf(prefix, sizeof prefix, "operator \"%s\" ", who->name);
                 status = complete(conf, SAL_CONF_OPERATOR, SAL_PLANE_MACHINE, prefix, who->line, who->values, reterr);
         }
-        if (!status && !conf->planes[SAL_PLANE_ADMIN].values[SAL_CONF_CLIENT_CA].text) {
-                int line = conf->planes[SAL_PLANE_ADMIN].line;
-                status = sal_conf_fail(conf, line, reterr, "admin.client_ca is missing; no operator could come in");
-        }
         return status;
 }
 
