@@ -321,7 +321,7 @@ SELECTORS = [
     ({"fact": "s", "exists": True}, {}, False),
     ({"fact": "s", "exists": False}, {}, True),
     ({"fact": "s", "eq": "x"}, {}, False),
-    ({"fact": "s", "prefix": ""}, {}, False),
+    ({"fact": "s", "prefix": "x"}, {}, False),
     ({"not": {"fact": "s", "eq": "x"}}, {}, True),
     ({"fact": "b", "eq": True}, {"b": True}, True),
     ({"fact": "b", "eq": True}, {"b": False}, False),

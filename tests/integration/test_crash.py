@@ -22,6 +22,7 @@ class Acknowledged:
         self.all_offers = {}  # machine id -> every offer_id
         self.reports = {}  # offer_id -> state
         self.tokens = {}  # machine id -> token
+        self.boots = {}  # machine id -> boot_id
 
     def offered(self, machine, offer_id):
         with self.lock:
@@ -44,6 +45,7 @@ def busy(server, token, names, facts, book, stop, kinds):
                 return
             machine = Machine(server, name, plane)
             machine.token = book.tokens.get(name)
+            machine.boot = book.boots.setdefault(name, machine.boot)
             if not machine.token:
                 machine.enroll(token)
                 book.tokens[name] = machine.token
@@ -116,8 +118,8 @@ def test_kill_in_the_middle(server):
             if name not in book.tokens:
                 continue
             machine = Machine(server, name, plane)
-            machine.token = book.tokens[name]
-            answer = machine.poll(facts=facts, reason="requested")
+            machine.token, machine.boot = book.tokens[name], book.boots[name]
+            answer = machine.poll(facts=facts)
             assert answer["directive"] == "apply" and answer["offer"]["offer_id"] == open_ones[name], answer
     assert campaign.state == "active"
 

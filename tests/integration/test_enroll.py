@@ -135,6 +135,7 @@ def test_reimaged_is_no_relapse(shared):
     """A new incarnation: what it had applied is gone with the old system, and it may be offered again."""
     campaign = shared.admin.started(c.payload(shared.domain, rollout=c.plan(max_attempts=1)))
     facts = {"fault": campaign.id}
+    shared.make_known([f"{campaign.id}-{i}" for i in range(30)], facts)
     id = c.unique("m")
     m = machine(shared, id).enroll(shared.enrollment_token(uses=1))
     offer = m.take(facts=facts)

@@ -37,6 +37,7 @@ def staffed(tmp_path_factory):
 
 
 def unauthorized(server, certificate=None, key=None, allowed=(401,)):
+    """A certificate of the CA that is no operator's may be told 403: it is valid, and allowed nothing."""
     try:
         reply = server.admin_plane(certificate, key).get(API + "/campaigns")
     except (ssl.SSLError, ConnectionError):

@@ -161,14 +161,16 @@ def test_snapshot_polls_do_no_sql(shared):
 def test_waiting_machines_do_no_sql(shared):
     """A ring that is not open, a pause: answered from the snapshot too."""
     rings = [{"name": "a", "share": 0.000001}, {"name": "b", "share": 0.999999}]
-    campaign = shared.admin.started(c.payload(shared.domain, rollout=c.plan(rings=rings)))
+    facts = {"fault": c.unique("waiting")}
+    # Somebody of the first ring is known, and has not settled: the second stays closed.
+    shared.make_known([c.unique("first")], facts, pin="a")
+    shared.admin.started(c.payload(shared.domain, match={"fact": "fault", "eq": facts["fault"]}, rollout=c.plan(rings=rings)))
     machine = shared.enroll(c.unique("m"))
-    facts = {"fault": campaign.id}
     for _ in range(20):
         assert machine.poll(facts=facts)["reason"] == "ring_not_open"
     before = shared.metrics().total("salvor_ledger_jobs_total")
     for _ in range(200):
-        machine.poll(facts=facts)
+        assert machine.poll(facts=facts)["reason"] == "ring_not_open"
     assert shared.metrics().total("salvor_ledger_jobs_total") - before <= 10
 
 
@@ -305,7 +307,7 @@ def test_bad_reload_keeps_the_old(server, tmp_path, how):
 def test_reload_takes_operators(server, tmp_path):
     crt, key = pki.issue(tmp_path, server.domain.ca_of("operator"), "newcomer")
     client = server.admin_plane(crt, key)
-    assert client.get("/api/v1/campaigns").status == 401
+    assert client.get("/api/v1/campaigns").status in (401, 403)
     server.domain.conf.operator("newcomer", crt, "viewer")
     server.hangup()
 

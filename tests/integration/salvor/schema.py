@@ -47,7 +47,7 @@ def _closed_store():
 
 def _validator(schema, base, closed):
     store = _closed_store() if closed else _store()
-    resolver = jsonschema.RefResolver(base_uri=base, referrer=schema, store=dict(store), handlers={"file": _refuse})
+    resolver = jsonschema.RefResolver(base_uri=base, referrer=store[base], store=dict(store), handlers={"file": _refuse})
     return jsonschema.Draft202012Validator(schema, resolver=resolver)
 
 

@@ -123,6 +123,7 @@ class Server:
     def __init__(self, domain):
         self.domain = domain
         self.process = None
+        self.terminated = False
         self.endpoints = None
         self.log = b""
         self._reader = None
@@ -136,6 +137,7 @@ class Server:
 
     def start(self, wait=True):
         assert self.process is None
+        self.terminated = False
         self.endpoints_file.unlink(missing_ok=True)
         environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
         self.process = subprocess.Popen([program("salvord"), "-c", str(self.domain.conf.path)], stdout=subprocess.PIPE,
@@ -183,7 +185,10 @@ class Server:
         return code
 
     def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
+        """Once: a second signal would cut the drain short."""
+        if not self.terminated:
+            self.terminated = True
+            self.process.send_signal(signal.SIGTERM)
 
     def stop(self):
         """SIGTERM: must end by itself, cleanly."""
