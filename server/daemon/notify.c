@@ -14,8 +14,10 @@ void sal_notify_reloading(void) {
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, sal_clock_mono_us());
 }
 
-void sal_notify_stopping(void) {
-        sd_notify(0, "STOPPING=1\nSTATUS=draining");
+void sal_notify_stopping(int64_t drain_seconds) {
+        enum { FLUSH_SECONDS = 30 }; /* the ledger's queue and its checkpoint */
+        sd_notifyf(0, "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%" PRId64,
+                   (drain_seconds + FLUSH_SECONDS) * 1000000);
 }
 
 void sal_watchdog_init(struct sal_watchdog *watchdog, struct sal_ledger *ledger) {

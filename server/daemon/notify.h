@@ -13,9 +13,12 @@
 
 #include <stdatomic.h>
 
+/* Serving (again), with a line for `systemctl status`. */
 void sal_notify_ready(const char *status);
+/* Until the next sal_notify_ready; with the time that Type=notify-reload asks for. */
 void sal_notify_reloading(void);
-void sal_notify_stopping(void);
+/* Also asks for enough time: a drain may take longer than the unit's TimeoutStopSec. */
+void sal_notify_stopping(int64_t drain_seconds);
 
 struct sal_watchdog {
         int64_t interval_ms; /* half of what systemd waits; 0: no watchdog */

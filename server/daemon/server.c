@@ -18,6 +18,8 @@ enum {
         /* What workers have gathered goes to the ledger within a quarter of a second; a drain gives it that time. */
         DRAIN_MIN_MS = 500,
         DRAIN_LOOK_MS = 20,
+        /* A terminal and a supervisor often send the same wish twice; only later than this it is a second one. */
+        SECOND_SIGNAL_MS = 1000,
 };
 
 static int64_t number(const struct sal_conf *conf, enum sal_conf_key key) {
@@ -242,26 +244,39 @@ enum sal_status sal_daemon_start(struct sal_daemon *daemon, struct sal_conf *con
 
 /* ---- stop ---- */
 
-/* Waits until nothing is under way. False: a further signal asks to end at once. */
+static int64_t drain_began_ms;
+
+static bool second_signal(void) {
+        return sal_clock_mono_ms() - drain_began_ms >= SECOND_SIGNAL_MS;
+}
+
+/* While the rooms close and nobody waits for signals. Reading a clock and _exit are safe here (signal-safety(7)). */
+static void on_signal(int number_of_signal) {
+        (void)number_of_signal;
+        if (second_signal())
+                _exit(SAL_EXIT_FAILED);
+}
+
+/* Waits until nothing is under way. False: a second signal asks to end at once. */
 static bool wait_drained(struct sal_daemon *daemon, const sigset_t *ending) {
         const struct timespec look = {.tv_nsec = DRAIN_LOOK_MS * 1000000L};
-        int64_t begin_ms = sal_clock_mono_ms();
         int64_t limit_ms = daemon->live->values[SAL_CONF_DRAIN_SECONDS].number * 1000;
         for (;;) {
-                int64_t passed_ms = sal_clock_mono_ms() - begin_ms;
+                int64_t passed_ms = sal_clock_mono_ms() - drain_began_ms;
                 unsigned under_way = sal_http_server_live(daemon->http);
                 if (passed_ms >= limit_ms && under_way > 0)
                         sal_log(SAL_LOG_WARNING, "daemon.drain_cut", SAL_F_INT("requests", under_way));
                 if (passed_ms >= limit_ms || (passed_ms >= DRAIN_MIN_MS && under_way == 0))
                         return true;
-                if (sigtimedwait(ending, NULL, &look) > 0)
+                if (sigtimedwait(ending, NULL, &look) > 0 && second_signal())
                         return false;
         }
 }
 
 void sal_daemon_stop(struct sal_daemon *daemon, const sigset_t *ending) {
         unsigned clients = (1U << SAL_PLANE_MACHINE) | (1U << SAL_PLANE_ADMIN);
-        sal_notify_stopping();
+        drain_began_ms = sal_clock_mono_ms();
+        sal_notify_stopping(daemon->live->values[SAL_CONF_DRAIN_SECONDS].number);
         sal_log(SAL_LOG_NOTICE, "daemon.draining", SAL_F_INT("requests", sal_http_server_live(daemon->http)));
         atomic_store(&daemon->api.ready, false);
         sal_endpoints_remove(state_dir(daemon));
@@ -273,7 +288,10 @@ void sal_daemon_stop(struct sal_daemon *daemon, const sigset_t *ending) {
                 sal_log(SAL_LOG_WARNING, "daemon.ended_at_once", SAL_F_STR("why", "a second signal"));
                 _exit(SAL_EXIT_FAILED);
         }
-        pthread_sigmask(SIG_UNBLOCK, ending, NULL); /* from here on a second signal ends the process by itself */
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+        sigaction(SIGTERM, &action, NULL);
+        sigaction(SIGINT, &action, NULL);
+        pthread_sigmask(SIG_UNBLOCK, ending, NULL);
         close_all(daemon);
         sal_log(SAL_LOG_NOTICE, "daemon.stopped", SAL_F_STR("release", SALVOR_VERSION));
 }

@@ -42,7 +42,8 @@ enum sal_status sal_daemon_start(struct sal_daemon *daemon, struct sal_conf *con
                                  const struct sal_material *material, struct sal_err *reterr);
 
 /* Drains and stops: readiness off, held polls answered, begun requests finished within drain_seconds, the ledger's
- * queue worked off, the log checkpointed. A further signal of `ending` (blocked ones) ends the process at once. */
+ * queue worked off, the log checkpointed. Another signal of `ending` (which are blocked), a second or more after the
+ * first, ends the process at once with exit code 1. */
 void sal_daemon_stop(struct sal_daemon *daemon, const sigset_t *ending);
 
 /* Puts operators in force; consumed. Without memory they are not, and SAL_E_NOMEM comes back. */

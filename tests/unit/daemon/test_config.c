@@ -3,7 +3,9 @@
 #include "daemon/config.h"
 
 #include "api/api.h"
+#include "base/buf.h"
 #include "base/log.h"
+#include "trust/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -260,6 +262,34 @@ static void defaults_are_allowed(void **state) {
         }
 }
 
+/* The manual's tables say what the program does. */
+static void the_manual_has_every_key_with_range_and_default(void **state) {
+        (void)state;
+        sal_autofree char *manual = NULL;
+        size_t len = 0;
+        struct sal_err err = {0};
+        if (sal_file_read(SALVOR_SOURCE_DIR "/docs/man/salvord.conf.5.scd", 1 << 20, &manual, &len, &err))
+                fail_msg("%s", err.detail);
+        for (enum sal_conf_section section = SAL_CONF_TOP; section <= SAL_CONF_OPERATOR; section++) {
+                size_t count = 0;
+                const struct sal_conf_row *rows = sal_conf_rows(section, &count);
+                for (size_t i = 0; i < count; i++) {
+                        bool ranged = rows[i].kind == SAL_CONF_IS_NUMBER || rows[i].kind == SAL_CONF_IS_POWER_OF_2;
+                        sal_autobuf struct sal_buf cell = SAL_BUF_INIT;
+                        sal_buf_printf(&cell, "|  *%s*\n", rows[i].name);
+                        if (ranged)
+                                sal_buf_printf(&cell, ":  %" PRId64 " to %" PRId64 "%s%s\n:  %s", rows[i].min,
+                                               rows[i].max, *rows[i].unit ? " " : "", rows[i].unit,
+                                               rows[i].defaults[0]);
+                        for (size_t plane = 1; ranged && section == SAL_CONF_PLANE && plane < SAL_PLANES; plane++)
+                                sal_buf_printf(&cell, ", %s", rows[i].defaults[plane]);
+                        sal_buf_puts(&cell, ranged ? "\n" : "");
+                        if (!strstr(manual, cell.data))
+                                fail_msg("salvord.conf(5) lacks:\n%s", cell.data);
+                }
+        }
+}
+
 static void note_change(void *arg, const char *name) {
         char *text = arg;
         strncat(text, name, 200 - strlen(text));
@@ -290,6 +320,7 @@ int main(void) {
                 cmocka_unit_test(a_file_that_is_too_large_is_refused),
                 cmocka_unit_test(as_many_operators_as_there_is_room_for),
                 cmocka_unit_test(defaults_are_allowed),
+                cmocka_unit_test(the_manual_has_every_key_with_range_and_default),
                 cmocka_unit_test(changes_that_need_a_restart_are_told_apart),
         };
         return cmocka_run_group_tests_name("daemon/config", tests, make_folder, remove_folder);
