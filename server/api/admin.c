@@ -47,7 +47,8 @@ static enum sal_status authorise(struct sal_http_request *request, const struct 
                 if (strcmp(operators->items[i].certificate_sha256, cert->sha256) == 0)
                         operator= & operators->items[i];
         if (!operator)
-                return sal_fail(reterr, SAL_E_FORBIDDEN, "this certificate belongs to no operator of this server");
+                return sal_fail(reterr, SAL_E_UNAUTHENTICATED,
+                                "this certificate belongs to no operator of this server");
         sal_http_mark_authenticated(request);
         if (operator->role<route->role)
                 return sal_fail(reterr, SAL_E_FORBIDDEN, "this needs the role %s; %s has %s",
@@ -118,13 +119,24 @@ static bool goes_on(const struct sal_admin_call *call) {
 
 static void submit(struct sal_admin_call *call);
 
+/* A page of a table that has a next one says so in a Link header (RFC 8288). */
+static void reply_csv(struct sal_admin_call *call) {
+        struct sal_http_reply reply = {.status = 200, .content_type = call->bytes_type};
+        sal_http_reply_header(&reply, "Cache-Control", "no-store");
+        sal_http_reply_header(&reply, "Link", "%s", call->link);
+        reply.body = sal_http_body_take(SAL_STEAL(call->bytes.data), call->bytes.len);
+        sal_http_reply(call->call.request, &reply);
+}
+
 static bool finish(struct sal_call *base) {
         struct sal_admin_call *call = (struct sal_admin_call *)base;
         if (goes_on(call)) {
                 submit(call);
                 return false;
         }
-        if (call->route->success == 204) {
+        if (call->link[0]) {
+                reply_csv(call);
+        } else if (call->route->success == 204) {
                 sal_http_reply(base->request, &(struct sal_http_reply){.status = 204});
         } else if (call->bytes.data) {
                 sal_reply_document_take(base->request, SAL_STEAL(call->bytes.data), call->bytes.len, call->bytes_type,
@@ -223,6 +235,9 @@ static enum sal_status prepare(struct sal_admin_call *call, struct sal_err *rete
                 status = read_page(call, reterr);
         if (!status)
                 status = read_body(call, reterr);
+        /* Switching on is for all but viewers, off for security alone. */
+        if (!status && call->route->grant == SAL_GRANT_KILL_OFF && needs_grant(call) && call->role < SAL_ROLE_SECURITY)
+                status = sal_fail(reterr, SAL_E_FORBIDDEN, "switching the kill switch off needs the role security");
         return status;
 }
 
@@ -370,7 +385,7 @@ const struct sal_http_route sal_api_admin_routes[] = {
         GET_("/enrollment-tokens", OPERATOR, sal_admin_token_list),
         ACT_("POST", "/enrollment-tokens", OPERATOR, BIG_TOKEN, JSON, 201, sal_admin_token_create),
         ACT_("DELETE", "/enrollment-tokens/{id}", OPERATOR, NO, NO_BODY, 204, sal_admin_token_delete),
-        GET_("/operators", OPERATOR, sal_admin_operators),
+        GET_("/operators", SECURITY, sal_admin_operators),
         GET_("/trust/policy", VIEWER, sal_admin_policy),
         ACT_("POST", "/elevations", AUTHOR, NO, JSON, 201, sal_admin_elevate),
         /* artifacts */

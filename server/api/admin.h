@@ -48,7 +48,8 @@ struct sal_admin_call {
         json_t *json;
         struct sal_bytes bytes;
         const char *bytes_type;
-        bool cacheable; /* with an ETag */
+        bool cacheable;                         /* with an ETag */
+        char link[SAL_HTTP_HEADER_VALUE_BYTES]; /* of a CSV page that has a next one */
 };
 
 struct sal_admin_route {

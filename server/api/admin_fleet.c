@@ -42,7 +42,7 @@ static void csv_field(struct sal_buf *out, const char *text, char end) {
         sal_buf_puts(out, end == '\n' ? "\r\n" : ",");
 }
 
-static enum sal_status to_csv(struct sal_admin_call *call) {
+static enum sal_status to_csv(struct sal_admin_call *call, const struct sal_machine_filter *filter) {
         struct sal_buf out = SAL_BUF_INIT;
         size_t index;
         json_t *item;
@@ -58,6 +58,12 @@ static enum sal_status to_csv(struct sal_admin_call *call) {
                 csv_field(&out, json_string_value(json_object_get(facts, "vendor")), ',');
                 csv_field(&out, json_string_value(json_object_get(facts, "os_version")), '\n');
         }
+        const char *next = json_string_value(json_object_get(call->json, "next_cursor"));
+        if (next)
+                snprintf(call->link, sizeof call->link,
+                         "</api/v1/machines?limit=%u&cursor=%.24s%s%.32s%s%.32s>; rel=\"next\"", call->page.limit, next,
+                         filter->state ? "&state=" : "", filter->state ? filter->state : "",
+                         filter->ring ? "&ring=" : "", filter->ring ? filter->ring : "");
         json_decref(call->json);
         call->json = NULL;
         call->bytes_type = "text/csv; charset=utf-8";
@@ -75,7 +81,7 @@ enum sal_status sal_admin_machine_list(struct sal_admin_call *call, struct sal_e
         enum sal_status status = sal_fleet_list(&call->act, &filter, &call->page, &call->json, reterr);
         const char *accept = sal_http_header_get(call->call.request, "Accept");
         if (!status && accept && strstr(accept, "text/csv"))
-                status = to_csv(call);
+                status = to_csv(call, &filter);
         return status;
 }
 

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@
 /* One range of RFC 9110 section 14.1.2. Returns 1 with the range, 0 when there is none to obey (no header, another
  * unit, several ranges, malformed), -1 when it cannot be satisfied. */
 static int parse_range(const char *header, int64_t length, int64_t *ret_first, int64_t *ret_count) {
-        if (!header || strncmp(header, "bytes=", 6) != 0 || strchr(header, ','))
+        if (!header || strncasecmp(header, "bytes=", 6) != 0 || strchr(header, ','))
                 return 0;
         const char *spec = header + 6;
         char *end = NULL;

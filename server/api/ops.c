@@ -21,12 +21,16 @@ static void healthz(struct sal_http_request *request) {
 static void readyz(struct sal_http_request *request) {
         const struct sal_api *api = sal_http_plane_data(request);
         bool ready = atomic_load(&api->ready) && !atomic_load(&api->draining);
-        json_t *json = json_pack("{s:b, s:s, s:I}", "ready", (int)ready, "detail",
-                                 ready                         ? "serving"
-                                 : atomic_load(&api->draining) ? "draining"
-                                                               : "starting",
-                                 "queue", (json_int_t)sal_ledger_depth(api->service->ledger));
-        sal_reply_json_take(request, ready ? 200 : 503, json);
+        if (!ready) {
+                struct sal_err err;
+                sal_fail(&err, SAL_E_OVERLOADED, "not ready: the server is %s",
+                         atomic_load(&api->draining) ? "draining" : "starting");
+                sal_reply_error(request, &err);
+                return;
+        }
+        sal_reply_json_take(request, 200,
+                            json_pack("{s:b, s:s, s:I}", "ready", 1, "detail", "serving", "queue",
+                                      (json_int_t)sal_ledger_depth(api->service->ledger)));
 }
 
 static void metrics(struct sal_http_request *request) {

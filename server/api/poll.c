@@ -255,14 +255,17 @@ static enum sal_status read_reports(const struct sal_json_at *at, struct sal_pol
         return status;
 }
 
-static void read_can(const struct sal_json_at *at, struct sal_poll *poll) {
-        const json_t *can = json_object_get(at->value, "can");
-        size_t index;
-        json_t *item;
-        json_array_foreach (can, index, item) {
-                if (json_is_string(item) && strcmp(json_string_value(item), "healthy") == 0)
-                        poll->can_healthy = true;
+static enum sal_status read_can(const struct sal_json_at *at, struct sal_poll *poll, struct sal_err *reterr) {
+        enum { ABILITIES_MAX = 32 };
+        struct sal_json_at can;
+        enum sal_status status = sal_json_array(at, "can", false, 0, ABILITIES_MAX, &can, reterr);
+        for (size_t i = 0; !status && can.value && i < json_array_size(can.value); i++) {
+                struct sal_json_at item = sal_json_element(&can, i);
+                if (!json_is_string(item.value))
+                        return sal_json_fail(&item, NULL, SAL_E_INVALID, reterr, "must be a string");
+                poll->can_healthy |= strcmp(json_string_value(item.value), "healthy") == 0;
         }
+        return status;
 }
 
 static enum sal_status read_have(const struct sal_json_at *at, struct sal_held_poll *held, struct sal_err *reterr) {
@@ -281,10 +284,10 @@ static enum sal_status decode(const json_t *body, struct sal_held_poll *held, st
         struct sal_poll *poll = &held->poll;
         struct sal_json_at at = sal_json_root(body);
         struct sal_json_at facts;
-        const char *machine_id = NULL, *boot_id = NULL, *reason = "boot_failure";
+        const char *machine_id = NULL, *boot_id = NULL, *reason = NULL;
         enum sal_status status = sal_read_ids(&at, &machine_id, &boot_id, reterr);
         if (!status)
-                status = sal_json_string(&at, "reason", false, 1, 32, &reason, reterr);
+                status = sal_json_string(&at, "reason", true, 1, 32, &reason, reterr);
         int parsed = status ? 0 : sal_poll_reason_parse(reason);
         if (!status && parsed < 0)
                 status =
@@ -297,9 +300,10 @@ static enum sal_status decode(const json_t *body, struct sal_held_poll *held, st
                 status = read_have(&at, held, reterr);
         if (!status)
                 status = read_reports(&at, poll, reterr);
+        if (!status)
+                status = read_can(&at, poll, reterr);
         if (status)
                 return status;
-        read_can(&at, poll);
         poll->reason = (enum sal_poll_reason)parsed;
         snprintf(poll->machine_id, sizeof poll->machine_id, "%s", machine_id);
         snprintf(poll->boot_id, sizeof poll->boot_id, "%s", boot_id);

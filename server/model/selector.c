@@ -118,9 +118,9 @@ static enum sal_status read_text(const struct sal_json_at *at, const json_t *val
         if (json_is_string(value)) {
                 text = json_string_value(value);
                 size_t len = json_string_length(value);
-                if (len > SAL_FACT_VALUE_MAX_BYTES || (texts_only && len == 0))
-                        return sal_json_fail(at, NULL, SAL_E_INVALID, reterr, "must have %d to %d bytes, it has %zu",
-                                             texts_only ? 1 : 0, SAL_FACT_VALUE_MAX_BYTES, len);
+                if (len > SAL_FACT_VALUE_MAX_BYTES)
+                        return sal_json_fail(at, NULL, SAL_E_INVALID, reterr, "must have at most %d bytes, it has %zu",
+                                             SAL_FACT_VALUE_MAX_BYTES, len);
         } else if (json_is_number(value) && !texts_only) {
                 sal_fact_number_text(value, number);
         } else if (json_is_boolean(value) && operand != OPERAND_DOTTED && !texts_only) {

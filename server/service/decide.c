@@ -244,7 +244,11 @@ static bool may_open(const struct sal_engine *engine, const struct sal_tx *tx, c
         int64_t idle_ms = sal_live_served_ms(engine, live, tx) - live->row.last_take_served_ms;
         if (plan->patience_seconds >= 0 && idle_ms >= plan->patience_seconds * 1000)
                 return true;
-        if (!live->scan_done || sal_live_in_flight(live) > 0 || sal_live_known_matching(live) == 0)
+        if (!live->scan_done || sal_live_in_flight(live) > 0)
+                return false;
+        /* Nobody known at the start: the first machines may belong to any ring, and an open one that looks empty is
+         * merely unknown. It takes a machine of it, or patience. */
+        if (!live->fleet_known && live->machines_touched == 0)
                 return false;
         for (int64_t ring = 0; ring < live->row.rings_open; ring++)
                 if (live->waiting[ring] > 0)

@@ -30,6 +30,8 @@ struct sal_live {
         int64_t machines_touched; /* distinct machines that were ever offered this version */
         int64_t scan_row;         /* machines up to this row are in `waiting` */
         bool scan_done;
+        bool counted_once;
+        bool fleet_known; /* at least one machine was known to match when the fleet was counted after the start */
         int64_t excluded_unsettled;  /* unsettled offers of cohorts held in this period: outside the pace */
         int64_t anonymous_unsettled; /* of anonymous machines: outside the pace */
         int64_t next_due_served_ms;  /* earliest timer, -1: none, -2: to be looked up */

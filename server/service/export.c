@@ -48,8 +48,6 @@ struct export {
 
 static bool export_campaign(void *arg, const struct sal_campaign_row *stored) {
         struct export *export = arg;
-        if (stored->state == SAL_CAMPAIGN_DRAFT || stored->state == SAL_CAMPAIGN_READY)
-                return true;
         json_t *view = NULL;
         export->status = sal_campaign_show(export->act, stored->id, stored->version, &view, NULL);
         if (export->status)

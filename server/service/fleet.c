@@ -73,6 +73,8 @@ enum sal_status sal_fleet_list(const struct sal_act *act, const struct sal_machi
         int64_t after = 0;
         if (filter->state && (standing = sal_standing_parse(filter->state)) < 0)
                 return sal_fail(reterr, SAL_E_INVALID, "\"%.40s\" is no state of a machine", filter->state);
+        if (filter->ring && !sal_ring_name_valid(filter->ring))
+                return sal_fail(reterr, SAL_E_INVALID, "a ring's name is 1 to 32 of [a-z0-9-]");
         enum sal_status status = sal_view_cursor(page, &after, reterr);
         if (status)
                 return status;

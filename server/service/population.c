@@ -9,6 +9,7 @@
 
 #include "rollout/assign.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SCAN_PIECE = 256 };
@@ -120,6 +121,21 @@ static bool scan_machine(void *arg, const struct sal_machine *machine) {
         return scan->status == SAL_OK;
 }
 
+/* Remembered over restarts: whether rings that stand empty may be taken for empty (see may_open in decide.c). */
+static enum sal_status note_known(struct sal_tx *tx, struct sal_live *live) {
+        char name[48];
+        int64_t known = -1;
+        snprintf(name, sizeof name, "fleet_known.%lld", (long long)live->row.row);
+        enum sal_status status = sal_setting_get_int(tx, name, &known);
+        if (!status && known < 0) {
+                known = sal_live_known_matching(live) > 0;
+                status = sal_setting_put_int(tx, name, known);
+        }
+        live->fleet_known = known > 0;
+        live->counted_once = true;
+        return status;
+}
+
 enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                                     bool *ret_more) {
         struct scan scan = {.engine = engine, .tx = tx, .live = live};
@@ -131,6 +147,8 @@ enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx
                 live->scan_done = true;
                 live->review = true;
         }
+        if (!status && !*ret_more && !live->counted_once)
+                status = note_known(tx, live);
         return status;
 }
 
