@@ -30,15 +30,19 @@ static inline void print_live(struct sal_buf *out, const struct sal_live *live) 
                        row->offers_made, row->unsettled, row->succeeded, row->failed);
         sal_buf_printf(out, " silent %" PRId64 " n/a %" PRId64 " recalled %" PRId64 "\n", row->silent,
                        row->not_applicable, row->recalled);
-        sal_buf_printf(out, "  touched %" PRId64 " in flight %" PRId64 " known %" PRId64 " stage %d waiting",
-                       live->machines_touched, sal_live_in_flight(live), sal_live_known_matching(live),
-                       sal_tally_stage(live->tally));
+        sal_buf_printf(out,
+                       "  touched %" PRId64 " in flight %" PRId64 " stage %d S %" PRId64 " F %" PRId64 " Z %" PRId64,
+                       live->machines_touched, sal_live_in_flight(live), sal_tally_stage(live->tally), totals.offered,
+                       totals.failed, totals.silent);
+        sal_buf_printf(out, " ln E %.12f excess %.9f\n", totals.ln_e, sal_tally_excess(live->tally));
+        sal_tally_each_cohort(live->tally, print_cohort, out);
+        if (!sal_campaign_live(row->state))
+                return; /* nothing is offered any more, so nobody waits */
+        sal_buf_printf(out, "  known %" PRId64 " cap %.9f waiting", sal_live_known_matching(live),
+                       sal_tally_cap(live->tally, sal_live_known_matching(live)));
         for (size_t i = 0; i < live->launch->campaign->plan.ring_count; i++)
                 sal_buf_printf(out, " %" PRId64, live->waiting[i]);
-        sal_buf_printf(out, "\n  S %" PRId64 " F %" PRId64 " Z %" PRId64 " ln E %.12f cap %.9f excess %.9f\n",
-                       totals.offered, totals.failed, totals.silent, totals.ln_e,
-                       sal_tally_cap(live->tally, sal_live_known_matching(live)), sal_tally_excess(live->tally));
-        sal_tally_each_cohort(live->tally, print_cohort, out);
+        sal_buf_printf(out, "\n");
 }
 
 static inline char *engine_text(const struct world *w) {
