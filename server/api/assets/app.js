@@ -29,7 +29,7 @@ function draw(data) {
   const halted = data.campaigns.filter((c) => c.state === "halted").length;
   const killed = data.server.kill_switch;
   fleet($("fleet"), data.fleet);
-  campaigns($("campaigns"), $("past"), $("none"), data.campaigns, data.generated_at);
+  campaigns($("campaigns"), $("past"), $("none"), data.campaigns, data.generated_at, killed);
   say("kill", killed ? "\u25a0 Kill switch on" : "\u25cb Kill switch off");
   $("kill").classList.toggle("on", killed);
   say("killed", killed ? "The kill switch is on: no machine is offered anything. " +

@@ -106,7 +106,7 @@ function ringRow() {
     if (ring.waiting && waits)
       words.push(`${count(ring.waiting)} waiting`);
     const text = ring.open || ring.offered ? words.join(" · ") :
-      machines ? `${plural(machines, "machine waits", "machines wait")} for it to open` : "";
+      machines ? `${plural(machines, "machine", "machines")} known` : "";
     say(numbers, text);
     set(bar, "aria-label", `Ring ${ring.name}, ${ring.open ? "open" : "not open"}`);
     set(bar, "aria-valuemax", whole);
@@ -198,7 +198,7 @@ function card(first) {
   title.id = id;
   set(root, "aria-labelledby", id);
   set(symbol, "aria-hidden", "true");
-  return {root, update({campaign, now}) {
+  return {root, update({campaign, now, killed}) {
     const [sign, state, what] = STATES[campaign.state] ?? ["?", campaign.state, ""];
     root.dataset.state = campaign.state;
     say(title, campaign.title || campaign.id);
@@ -208,7 +208,7 @@ function card(first) {
     say(name, `${campaign.id}@${campaign.version}`);
     say(times, `started ${clock(campaign.started_at, now)}, expires ${clock(campaign.expires, now)}`);
     why.update(halt(campaign));
-    meaning.update(what);
+    meaning.update(killed ? "Nothing is offered while the kill switch is on." : what);
     command.update(next(campaign));
     summary.update(campaign.summary ?? "");
     const open = campaign.state === "active" || campaign.state === "completed";
@@ -241,11 +241,11 @@ const place = (campaign) => (STATES[campaign.state] ?? [])[3] ?? 9;
 const isOver = (campaign) => campaign.state === "withdrawn" || campaign.state === "expired";
 
 /** Draws every campaign: what needs a person first, then the newest; those that ended behind a fold. */
-export function campaigns(parent, past, none, list, now) {
+export function campaigns(parent, past, none, list, now, killed) {
   const sorted = list.toSorted((a, b) =>
     place(a) - place(b) || String(b.started_at).localeCompare(String(a.started_at)));
   const key = ({campaign}) => `${campaign.id}@${campaign.version}`;
-  const rows = sorted.map((campaign) => ({campaign, now}));
+  const rows = sorted.map((campaign) => ({campaign, now, killed: killed && !isOver(campaign)}));
   const over = rows.filter(({campaign}) => isOver(campaign));
   const make_card = ({campaign}) => card(campaign);
   each(parent, rows.filter(({campaign}) => !isOver(campaign)), key, make_card);

@@ -96,5 +96,5 @@ export function trouble(answer, problem, origin) {
   if (answer.status === 429 || answer.status === 503)
     return ["The server is busy.", detail, ["This page asks again by itself."]];
   return [`The server answered ${answer.status}.`, detail,
-    ["Its log says more, under the id " + (answer.headers.get("X-Request-Id") ?? "of this request") + "."]];
+    [`Its log says more; the request is ${answer.headers.get("X-Request-Id")}.`]];
 }
