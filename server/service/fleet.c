@@ -241,8 +241,10 @@ static enum sal_status apply_change(const struct sal_act *act, struct sal_machin
                 status = recall_all(act, machine, SAL_CAUSE_OPT_OUT);
         if (!status)
                 status = sal_population_count(engine, act->tx, machine);
-        /* The snapshot knows nothing of pins and opt-outs: from now on the ledger is asked. */
-        sal_filter_add(act->service->filter, machine->id);
+        /* The snapshot knows nothing of pins and opt-outs: from now on the ledger is asked. Others stay with the
+         * snapshot: a whole fleet may be imported. */
+        if (machine->pin[0] || machine->opt_out)
+                sal_filter_add(act->service->filter, machine->id);
         return status;
 }
 
