@@ -187,6 +187,10 @@ static void call_done(void *arg, enum sal_status status) {
 
 void sal_call_submit(struct sal_call *call, enum sal_lane lane) {
         sal_http_defer(call->request);
+        sal_call_enqueue(call, lane);
+}
+
+void sal_call_enqueue(struct sal_call *call, enum sal_lane lane) {
         if (sal_ledger_submit(call->api->service->ledger, lane, run_call, call_done, call) == SAL_OK)
                 return;
         struct sal_err err;

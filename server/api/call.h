@@ -27,6 +27,9 @@ struct sal_call {
  * released. */
 void sal_call_submit(struct sal_call *call, enum sal_lane lane);
 
+/* The same for a request that was deferred before. Any thread. */
+void sal_call_enqueue(struct sal_call *call, enum sal_lane lane);
+
 /* ---- replies ---- */
 
 /* Replies a problem document; err->status decides everything else. */

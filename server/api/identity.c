@@ -104,13 +104,18 @@ static enum sal_status read_log(const struct sal_json_at *at, char **ret, struct
         return *ret ? SAL_OK : SAL_E_NOMEM;
 }
 
-enum sal_status sal_read_report(const struct sal_json_at *at, struct sal_report *ret, struct sal_err *reterr) {
-        const char *offer_id = NULL, *stage = NULL, *boot_id = NULL;
+enum sal_status sal_read_report(const struct sal_json_at *at, const char *machine_id, struct sal_report *ret,
+                                struct sal_err *reterr) {
+        const char *offer_id = NULL, *stage = NULL, *boot_id = NULL, *reporter = machine_id;
         enum sal_status status = sal_json_string(at, "offer_id", true, 1, 64, &offer_id, reterr);
         if (status)
                 return status;
         snprintf(ret->offer_id, sizeof ret->offer_id, "%.23s", offer_id);
-        status = sal_json_string(at, "stage", true, 1, 15, &stage, reterr);
+        status = sal_json_string(at, "machine_id", false, 1, SAL_MACHINE_ID_BYTES - 1, &reporter, reterr);
+        if (!status && strcmp(reporter, machine_id) != 0)
+                status = sal_json_fail(at, "machine_id", SAL_E_FORBIDDEN, reterr, "this is another machine's report");
+        if (!status)
+                status = sal_json_string(at, "stage", true, 1, 15, &stage, reterr);
         int event = status ? -1 : sal_report_stage_parse(stage);
         if (!status && event < 0)
                 status = sal_json_fail(at, "stage", SAL_E_INVALID, reterr,

@@ -20,7 +20,9 @@ enum sal_status sal_request_identity(struct sal_http_request *request, const cha
 enum sal_status sal_read_ids(const struct sal_json_at *at, const char **ret_machine_id, const char **ret_boot_id,
                              struct sal_err *reterr);
 
-/* Reads one report. offer_id is kept for the answer even when the rest is wrong. */
-enum sal_status sal_read_report(const struct sal_json_at *at, struct sal_report *ret, struct sal_err *reterr);
+/* Reads one report of this machine; one that names another is SAL_E_FORBIDDEN. offer_id is kept for the answer even
+ * when the rest is wrong. */
+enum sal_status sal_read_report(const struct sal_json_at *at, const char *machine_id, struct sal_report *ret,
+                                struct sal_err *reterr);
 
 #endif

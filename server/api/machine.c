@@ -13,6 +13,7 @@
 
 struct enroll_call {
         struct sal_call call;
+        atomic_uint workers_left; /* that have not yet said whom they have seen */
         struct sal_enrollment enrollment;
 };
 
@@ -51,6 +52,15 @@ static enum sal_status enroll_decode(const json_t *body, struct sal_enrollment *
         return SAL_OK;
 }
 
+/* Whether the machine ever used its token may be known to a worker and not yet to the ledger: each of them says what it
+ * has seen first, in the same lane, and the last one sends the enrollment behind it. */
+static void enroll_after_sightings(struct sal_http_worker *worker, void *arg) {
+        struct enroll_call *call = arg;
+        sal_api_touch_flush(sal_http_worker_data(worker));
+        if (atomic_fetch_sub(&call->workers_left, 1) == 1)
+                sal_call_enqueue(&call->call, SAL_LANE_POLL);
+}
+
 static void enroll(struct sal_http_request *request) {
         struct sal_err err = {0};
         sal_autojson json_t *body = NULL;
@@ -78,7 +88,9 @@ static void enroll(struct sal_http_request *request) {
                                        .run = enroll_run,
                                        .finish = enroll_finish,
                                        .release = enroll_release};
-        sal_call_submit(&call->call, SAL_LANE_POLL);
+        atomic_init(&call->workers_left, call->call.api->worker_count);
+        sal_http_defer(request);
+        sal_http_each_worker(call->call.api->http, enroll_after_sightings, call);
 }
 
 /* ---- POST /v1/report ---- */
@@ -120,7 +132,7 @@ static void report(struct sal_http_request *request) {
                 status = sal_read_ids(&at, &machine_id, NULL, &err);
         if (!status)
                 status = sal_request_identity(request, machine_id, &call->identity, &err);
-        if (!status && (status = sal_read_report(&at, &call->report, &report_err)))
+        if (!status && (status = sal_read_report(&at, machine_id, &call->report, &report_err)))
                 err = report_err;
         if (status) {
                 sal_reply_error(request, &err);

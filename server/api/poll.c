@@ -244,12 +244,14 @@ static int64_t preferred_wait(const struct sal_http_request *request) {
         return seconds < 0 ? 0 : seconds > WAIT_MAX_SECONDS ? WAIT_MAX_SECONDS : seconds;
 }
 
-static enum sal_status read_reports(const struct sal_json_at *at, struct sal_poll *poll, struct sal_err *reterr) {
+static enum sal_status read_reports(const struct sal_json_at *at, const char *machine_id, struct sal_poll *poll,
+                                    struct sal_err *reterr) {
         struct sal_json_at reports;
         enum sal_status status = sal_json_array(at, "reports", false, 0, SAL_POLL_REPORTS_MAX, &reports, reterr);
         for (size_t i = 0; !status && reports.value && i < json_array_size(reports.value); i++) {
                 struct sal_json_at item = sal_json_element(&reports, i);
-                sal_read_report(&item, &poll->reports[i], NULL); /* a bad item is answered, it never fails the poll */
+                sal_read_report(&item, machine_id, &poll->reports[i],
+                                NULL); /* a bad item is answered, it never fails the poll */
                 poll->report_count = i + 1;
         }
         return status;
@@ -299,7 +301,7 @@ static enum sal_status decode(const json_t *body, struct sal_held_poll *held, st
         if (!status)
                 status = read_have(&at, held, reterr);
         if (!status)
-                status = read_reports(&at, poll, reterr);
+                status = read_reports(&at, machine_id, poll, reterr);
         if (!status)
                 status = read_can(&at, poll, reterr);
         if (status)

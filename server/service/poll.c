@@ -194,13 +194,29 @@ static bool has_attempts_left(const struct poll_work *work) {
         return candidate->history.attempts < candidate->campaign->plan.max_attempts;
 }
 
+/* A halted campaign promises nothing: behind it, a fix that was tried in vain is what tells where the machine stands.
+ */
+static enum sal_reason answer_for_standing(const struct poll_work *work) {
+        const struct sal_survey *survey = &work->survey;
+        if (work->poll->answer.reason != SAL_REASON_HALTED)
+                return work->poll->answer.reason;
+        for (size_t n = 0; n < survey->count; n++) {
+                const struct sal_history *history = &survey->candidates[n].history;
+                if (history->state == SAL_OFFER_FAILED &&
+                    sal_candidate_matches(&survey->candidates[n], &survey->asker) &&
+                    history->attempts >= survey->candidates[n].campaign->plan.max_attempts)
+                        return SAL_REASON_ATTEMPTS_EXHAUSTED;
+        }
+        return SAL_REASON_HALTED;
+}
+
 static enum sal_status see(struct poll_work *work) {
         const struct sal_poll *poll = work->poll;
         if (work->machine.anonymous && !poll->answer.offer && !work->machine.row)
                 return SAL_OK; /* a stranger without an offer leaves no row behind */
         struct sal_sighting sighting = {
                 .facts_text = poll->facts_text, .boot_id = poll->boot_id, .at_ms = sal_tx_now_ms(work->tx)};
-        sighting.standing = sal_standing_of(poll->reason, poll->answer.reason, poll->volume_locked,
+        sighting.standing = sal_standing_of(poll->reason, answer_for_standing(work), poll->volume_locked,
                                             work->machine.standing, &sighting.standing_reason);
         if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && !poll->volume_locked && has_attempts_left(work)) {
                 sighting.standing = SAL_STANDING_RECOVERING;
