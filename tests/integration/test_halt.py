@@ -265,7 +265,8 @@ def test_cohort_is_held_and_the_rest_goes_on(shared):
     rescue, a, b = held(shared)
     assert rescue.campaign.state == "active"
     assert rescue.machines[4].says(facts=a) == ("wait", "halted")
-    assert rescue.machines[5].says(facts=b) == ("apply", "offered")
+    # The known machines are counted anew, without A's; until that is done there may be room for one only.
+    until(lambda: rescue.machines[5].says(facts=b) == ("apply", "offered"), "B goes on")
     assert rescue.machines[3].says(facts=b) == ("apply", "offered")
     hold = rescue.evidence("hold_cohort")
     assert hold["cohort"] == "model=A"
@@ -277,7 +278,7 @@ def test_cohort_is_released(shared):
     """It takes the next free j and counts from zero."""
     rescue, a, b = held(shared)
     rescue.campaign.must("resume", cohort="model=A")
-    assert rescue.machines[4].says(facts=a) == ("apply", "offered")
+    until(lambda: rescue.machines[4].says(facts=a) == ("apply", "offered"), "A is offered again")
     assert rescue.campaign.state == "active"
 
 

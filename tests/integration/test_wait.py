@@ -231,26 +231,25 @@ def test_not_ready_while_draining(server, refused):
     sock.sendall(b"POST /v1/poll HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                  b"Authorization: Bearer " + machine.token.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:10])
     server.terminate()
-
-    def not_ready():
-        try:
-            reply = ops.get("/readyz")
-            seen.append(reply.status)
-            if reply.status == 503:
-                refused(reply, 503)
-        except OSError:
-            return True
-        return seen[-1] == 503
-
-    until(not_ready, "/readyz says 503", 10, 0.005)
-    poll.answer()
+    got = b""
     try:
+        def not_ready():
+            try:
+                reply = ops.get("/readyz")
+                seen.append(reply.status)
+                if reply.status == 503:
+                    refused(reply, 503)
+            except OSError:
+                return True
+            return seen[-1] == 503
+
+        until(not_ready, "/readyz says 503", 10, 0.005)
+        poll.answer()
         sock.sendall(body[10:])
         sock.settimeout(10)
         got = sock.recv(65536)
-    except OSError:
-        got = b""
-    sock.close()
+    finally:
+        sock.close()
     server.process.wait(30)
     assert 503 in seen, seen
     assert got.startswith(b"HTTP/1.1 200"), got[:200]
