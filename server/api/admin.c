@@ -42,18 +42,18 @@ static enum sal_status authorise(struct sal_http_request *request, const struct 
                 return sal_fail(reterr, SAL_E_UNAUTHENTICATED, "the client certificate is not accepted: %s",
                                 cert->reason);
         const struct sal_operators *operators = atomic_load(&api->operators);
-        const struct sal_operator *operator= NULL;
-        for (size_t i = 0; i < operators->count && !operator; i++)
+        const struct sal_operator *who = NULL;
+        for (size_t i = 0; i < operators->count && !who; i++)
                 if (strcmp(operators->items[i].certificate_sha256, cert->sha256) == 0)
-                        operator= & operators->items[i];
-        if (!operator)
+                        who = &operators->items[i];
+        if (!who)
                 return sal_fail(reterr, SAL_E_UNAUTHENTICATED,
                                 "this certificate belongs to no operator of this server");
         sal_http_mark_authenticated(request);
-        if (operator->role<route->role)
+        if (who->role < route->role)
                 return sal_fail(reterr, SAL_E_FORBIDDEN, "this needs the role %s; %s has %s",
-                                sal_role_name(route->role), operator->name, sal_role_name(operator->role));
-        *ret = operator;
+                                sal_role_name(route->role), who->name, sal_role_name(who->role));
+        *ret = who;
         return SAL_OK;
 }
 
@@ -224,12 +224,12 @@ static struct sal_admin_call *new_call(struct sal_http_request *request) {
 }
 
 static enum sal_status prepare(struct sal_admin_call *call, struct sal_err *reterr) {
-        const struct sal_operator *operator= NULL;
-        enum sal_status status = authorise(call->call.request, call->route, &operator, reterr);
+        const struct sal_operator *who = NULL;
+        enum sal_status status = authorise(call->call.request, call->route, &who, reterr);
         if (status)
                 return status;
-        snprintf(call->operator_name, sizeof call->operator_name, "%s", operator->name);
-        call->role = operator->role;
+        snprintf(call->operator_name, sizeof call->operator_name, "%s", who->name);
+        call->role = who->role;
         status = read_path(call, reterr);
         if (!status)
                 status = read_page(call, reterr);
@@ -263,11 +263,11 @@ static void handle(struct sal_http_request *request) {
 
 static bool stream_headers(struct sal_http_request *request) {
         struct sal_err err = {0};
-        const struct sal_operator *operator= NULL;
+        const struct sal_operator *who = NULL;
         const struct sal_admin_route *route = sal_http_route_data(request);
         static const char *const octets[] = {"application/octet-stream", NULL};
         static const char *const lines[] = {"application/x-ndjson", "application/ndjson", "application/jsonl", NULL};
-        enum sal_status status = authorise(request, route, &operator, & err);
+        enum sal_status status = authorise(request, route, &who, &err);
         if (!status)
                 status = sal_request_type(request, route->run == sal_admin_artifact_put ? octets : lines, &err);
         if (status)
@@ -289,8 +289,8 @@ static void artifact_put(struct sal_http_request *request) {
 
 static void artifact_show(struct sal_http_request *request) {
         struct sal_err err = {0};
-        const struct sal_operator *operator= NULL;
-        if (authorise(request, sal_http_route_data(request), &operator, & err))
+        const struct sal_operator *who = NULL;
+        if (authorise(request, sal_http_route_data(request), &who, &err))
                 refuse(NULL, request, &err);
         else
                 sal_api_artifact_get(request);

@@ -95,9 +95,8 @@ void sal_api_artifact_get(struct sal_http_request *request) {
         sal_http_reply_header(&reply, "ETag", "%s", etag);
         sal_http_reply_header(&reply, "Accept-Ranges", "bytes");
         sal_http_reply_header(&reply, "Cache-Control", "max-age=31536000, immutable");
-        const char *none_match = sal_http_header_get(request, "If-None-Match");
         const char *if_range = sal_http_header_get(request, "If-Range");
-        if (none_match && (strcmp(none_match, "*") == 0 || strstr(none_match, etag))) {
+        if (sal_request_has_etag(request, etag)) {
                 close(fd);
                 reply.status = 304;
                 reply.content_type = NULL;

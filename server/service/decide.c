@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/engine.h"
+#include "service/offer_list.h"
 
 #include "base/clock.h"
 #include "rollout/evidence.h"
@@ -99,52 +100,25 @@ enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struc
 
 /* ---- halting and ending ---- */
 
-struct rows {
-        int64_t *rows;
-        size_t count, capacity;
-        bool failed;
-};
-
-static bool collect_row(void *arg, const struct sal_offer *offer) {
-        struct rows *rows = arg;
-        if (rows->count == rows->capacity) {
-                size_t capacity = rows->capacity ? rows->capacity * 2 : 64;
-                int64_t *grown = realloc(rows->rows, capacity * sizeof *grown);
-                if (!grown) {
-                        rows->failed = true;
-                        return false;
-                }
-                rows->rows = grown;
-                rows->capacity = capacity;
-        }
-        rows->rows[rows->count++] = offer->row;
-        return true;
-}
-
-static enum sal_status recall_one(struct sal_engine *engine, struct sal_tx *tx, int64_t offer_row,
+static enum sal_status recall_one(struct sal_engine *engine, struct sal_tx *tx, struct sal_offer *offer,
                                   enum sal_cause cause) {
-        struct sal_offer offer;
         struct sal_machine machine = {0};
         bool changed;
-        enum sal_status status = sal_offer_get(tx, offer_row, &offer);
+        enum sal_status status = sal_machine_get_row(tx, offer->machine_row, &machine);
         if (!status)
-                status = sal_machine_get_row(tx, offer.machine_row, &machine);
-        if (!status)
-                status = sal_machine_settle(engine, tx, &machine, &offer, SAL_EVENT_RECALLED, cause, &changed);
+                status = sal_machine_settle(engine, tx, &machine, offer, SAL_EVENT_RECALLED, cause, &changed);
         sal_machine_done(&machine);
         return status;
 }
 
 enum sal_status sal_live_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                                 enum sal_cause cause) {
-        struct rows rows = {0};
+        sal_autoofferlist struct sal_offer_list offered = {0};
         enum sal_status status =
-                sal_offer_each(tx, live->row.row, 0, SAL_OFFER_OFFERED, UINT32_MAX, collect_row, &rows);
-        if (!status && rows.failed)
-                status = SAL_E_NOMEM;
-        for (size_t i = 0; !status && i < rows.count; i++)
-                status = recall_one(engine, tx, rows.rows[i], cause);
-        free(rows.rows);
+                sal_offer_each(tx, live->row.row, 0, SAL_OFFER_OFFERED, UINT32_MAX, sal_offer_list_add, &offered);
+        status = sal_offer_list_status(&offered, status);
+        for (size_t i = 0; !status && i < offered.count; i++)
+                status = recall_one(engine, tx, &offered.items[i], cause);
         return status;
 }
 

@@ -142,6 +142,9 @@ enum sal_status sal_offer_settle(struct sal_engine *engine, struct sal_tx *tx, s
 enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                    struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
                                    bool *ret_changed);
+/* Recalls what the machine holds. `applied` offers stay: they run to their end in every case. */
+enum sal_status sal_machine_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                   enum sal_cause cause);
 /* Makes a new offer to a machine. */
 enum sal_status sal_offer_make(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                                const struct sal_machine *machine, const struct sal_facts *facts, size_t ring,

@@ -21,25 +21,9 @@ static enum sal_status check_token(struct sal_tx *tx, const struct sal_enrollmen
         return SAL_OK;
 }
 
-static bool collect_unsettled(void *arg, const struct sal_offer *offer) {
-        int64_t *rows = arg;
-        if (sal_offer_unsettled(offer->state) && rows[0] < 15)
-                rows[++rows[0]] = offer->row;
-        return true;
-}
-
 /* A re-imaged machine begins anew: what it held is recalled, and nothing it does now is a relapse. */
 static enum sal_status begin_incarnation(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine) {
-        int64_t rows[16] = {0};
-        enum sal_status status = sal_offer_each_of_machine(tx, machine->row, 0, 0, collect_unsettled, rows);
-        for (int64_t i = 1; !status && i <= rows[0]; i++) {
-                struct sal_offer offer;
-                bool changed;
-                status = sal_offer_get(tx, rows[i], &offer);
-                if (!status)
-                        status = sal_machine_settle(engine, tx, machine, &offer, SAL_EVENT_RECALLED, SAL_CAUSE_REIMAGED,
-                                                    &changed);
-        }
+        enum sal_status status = sal_machine_recall(engine, tx, machine, SAL_CAUSE_REIMAGED);
         machine->incarnation++;
         machine->standing = SAL_STANDING_KNOWN;
         machine->standing_reason[0] = '\0';

@@ -201,27 +201,6 @@ static enum sal_status parse_change(const struct sal_json_at *at, struct machine
         return status;
 }
 
-static bool collect_unsettled(void *arg, const struct sal_offer *offer) {
-        int64_t *rows = arg;
-        if (sal_offer_unsettled(offer->state) && rows[0] < 15)
-                rows[++rows[0]] = offer->row;
-        return true;
-}
-
-static enum sal_status recall_all(const struct sal_act *act, struct sal_machine *machine, enum sal_cause cause) {
-        int64_t rows[16] = {0};
-        enum sal_status status = sal_offer_each_of_machine(act->tx, machine->row, 0, 0, collect_unsettled, rows);
-        for (int64_t i = 1; !status && i <= rows[0]; i++) {
-                struct sal_offer offer;
-                bool changed;
-                status = sal_offer_get(act->tx, rows[i], &offer);
-                if (!status)
-                        status = sal_machine_settle(act->service->engine, act->tx, machine, &offer, SAL_EVENT_RECALLED,
-                                                    cause, &changed);
-        }
-        return status;
-}
-
 static enum sal_status apply_change(const struct sal_act *act, struct sal_machine *machine,
                                     struct machine_change *change) {
         struct sal_engine *engine = act->service->engine;
@@ -238,7 +217,7 @@ static enum sal_status apply_change(const struct sal_act *act, struct sal_machin
         if (!status)
                 status = machine->row ? sal_machine_update(act->tx, machine) : sal_machine_insert(act->tx, machine);
         if (!status && leaves)
-                status = recall_all(act, machine, SAL_CAUSE_OPT_OUT);
+                status = sal_machine_recall(engine, act->tx, machine, SAL_CAUSE_OPT_OUT);
         if (!status)
                 status = sal_population_count(engine, act->tx, machine);
         /* The snapshot knows nothing of pins and opt-outs: from now on the ledger is asked. Others stay with the
@@ -276,7 +255,7 @@ enum sal_status sal_fleet_delete(const struct sal_act *act, const char *machine_
         enum sal_status status = get_machine(act, machine_id, &machine, reterr);
         if (status)
                 return status;
-        status = recall_all(act, &machine, SAL_CAUSE_DELETED);
+        status = sal_machine_recall(act->service->engine, act->tx, &machine, SAL_CAUSE_DELETED);
         if (!status)
                 status = sal_population_forget(act->service->engine, act->tx, &machine);
         /* The row stays, so that its old tokens stay refused, also when it is imported again or comes back by its

@@ -150,8 +150,8 @@ static enum sal_status settle_new_boot(struct poll_work *work) {
         if (status || poll->reason != SAL_POLL_BOOT_FAILURE || poll->volume_locked)
                 return status;
         bool any = false;
-        for (size_t i = 0; !status && i < work->survey.offer_count; i++) {
-                struct sal_offer *offer = &work->survey.offers[i];
+        for (size_t i = 0; !status && i < work->survey.offers.count; i++) {
+                struct sal_offer *offer = &work->survey.offers.items[i];
                 if (offer->incarnation != work->machine.incarnation || strcmp(offer->boot_id, poll->boot_id) == 0)
                         continue;
                 any = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/engine.h"
+#include "service/offer_list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,32 +19,10 @@ static struct sal_slot slot_of(const struct sal_offer *offer) {
 
 /* ---- the halt rule, asked after a change that speaks against the fix ---- */
 
-struct offers {
-        struct sal_offer *items;
-        size_t count, capacity;
-        bool failed;
-};
-
-static bool collect(void *arg, const struct sal_offer *offer) {
-        struct offers *offers = arg;
-        if (offers->count == offers->capacity) {
-                size_t capacity = offers->capacity ? offers->capacity * 2 : 64;
-                struct sal_offer *grown = realloc(offers->items, capacity * sizeof *grown);
-                if (!grown) {
-                        offers->failed = true;
-                        return false;
-                }
-                offers->items = grown;
-                offers->capacity = capacity;
-        }
-        offers->items[offers->count++] = *offer;
-        return true;
-}
-
 /* Takes every offer of a held cohort out of the sums; its machines wait from now on. */
 static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                             const struct sal_evidence *evidence) {
-        struct offers offers = {0};
+        sal_autoofferlist struct sal_offer_list offers = {0};
         enum sal_status status = sal_decide(engine, tx, live,
                                             &(struct sal_decision){.verdict = "hold_cohort",
                                                                    .by = "engine",
@@ -52,9 +31,9 @@ static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct
                                                                    .evidence = evidence},
                                             NULL);
         if (!status)
-                status = sal_offer_each_cohort(tx, live->row.row, live->row.period, evidence->cohort, collect, &offers);
-        if (!status && offers.failed)
-                status = SAL_E_NOMEM;
+                status = sal_offer_each_cohort(tx, live->row.row, live->row.period, evidence->cohort,
+                                               sal_offer_list_add, &offers);
+        status = sal_offer_list_status(&offers, status);
         for (size_t i = 0; !status && i < offers.count; i++) {
                 struct sal_offer *offer = &offers.items[i];
                 struct sal_slot slot = slot_of(offer);
@@ -64,7 +43,6 @@ static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct
                         live->excluded_unsettled++;
                 status = sal_offer_update(tx, offer);
         }
-        free(offers.items);
         live->dirty = true;
         engine->publish = true;
         sal_population_restart(live);
@@ -261,6 +239,22 @@ enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx,
         return sal_machine_update(tx, machine);
 }
 
+enum sal_status sal_machine_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                   enum sal_cause cause) {
+        sal_autoofferlist struct sal_offer_list offers = {0};
+        if (!machine->row)
+                return SAL_OK;
+        enum sal_status status = sal_offer_each_of_machine(tx, machine->row, 0, 0, sal_offer_list_add, &offers);
+        status = sal_offer_list_status(&offers, status);
+        for (size_t i = 0; !status && i < offers.count; i++) {
+                bool changed;
+                if (sal_offer_unsettled(offers.items[i].state))
+                        status = sal_machine_settle(engine, tx, machine, &offers.items[i], SAL_EVENT_RECALLED, cause,
+                                                    &changed);
+        }
+        return status;
+}
+
 /* ---- making an offer ---- */
 
 struct earlier {
@@ -375,11 +369,10 @@ enum sal_status sal_offer_make(struct sal_engine *engine, struct sal_tx *tx, str
 /* ---- timers ---- */
 
 enum sal_status sal_offers_due(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live, bool *ret_more) {
-        struct offers due = {0};
-        enum sal_status status =
-                sal_offer_each_due(tx, live->row.row, sal_live_served_ms(engine, live, tx), DUE_BATCH, collect, &due);
-        if (!status && due.failed)
-                status = SAL_E_NOMEM;
+        sal_autoofferlist struct sal_offer_list due = {0};
+        enum sal_status status = sal_offer_each_due(tx, live->row.row, sal_live_served_ms(engine, live, tx), DUE_BATCH,
+                                                    sal_offer_list_add, &due);
+        status = sal_offer_list_status(&due, status);
         for (size_t i = 0; !status && i < due.count; i++) {
                 struct sal_offer offer;
                 struct sal_machine machine = {0};
@@ -398,6 +391,5 @@ enum sal_status sal_offers_due(struct sal_engine *engine, struct sal_tx *tx, str
                 sal_machine_done(&machine);
         }
         *ret_more = due.count == DUE_BATCH;
-        free(due.items);
         return status;
 }

@@ -4,33 +4,16 @@
 #include <string.h>
 
 void sal_survey_done(struct sal_survey *survey) {
-        free(survey->offers);
-        survey->offers = NULL;
-        survey->offer_count = survey->offer_capacity = 0;
-}
-
-static bool collect(void *arg, const struct sal_offer *offer) {
-        struct sal_survey *survey = arg;
-        if (survey->offer_count == survey->offer_capacity) {
-                size_t capacity = survey->offer_capacity ? survey->offer_capacity * 2 : 16;
-                struct sal_offer *grown = realloc(survey->offers, capacity * sizeof *grown);
-                if (!grown) {
-                        survey->failed = true;
-                        return false;
-                }
-                survey->offers = grown;
-                survey->offer_capacity = capacity;
-        }
-        survey->offers[survey->offer_count++] = *offer;
-        return true;
+        sal_offer_list_done(&survey->offers);
 }
 
 enum sal_status sal_survey_offers(struct sal_survey *survey) {
-        survey->offer_count = 0;
+        sal_offer_list_clear(&survey->offers);
         if (!survey->machine->row)
                 return SAL_OK;
-        enum sal_status status = sal_offer_each_of_machine(survey->tx, survey->machine->row, 0, 0, collect, survey);
-        return !status && survey->failed ? SAL_E_NOMEM : status;
+        enum sal_status status =
+                sal_offer_each_of_machine(survey->tx, survey->machine->row, 0, 0, sal_offer_list_add, &survey->offers);
+        return sal_offer_list_status(&survey->offers, status);
 }
 
 /* Whether an offer of an undone campaign touched the machine. */
@@ -64,15 +47,15 @@ enum sal_status sal_offer_touched(struct sal_tx *tx, const struct sal_offer *off
 static enum sal_status undone_reached(struct sal_survey *survey, const char *undone_id, bool *ret) {
         enum sal_status status = SAL_OK;
         *ret = false;
-        for (size_t i = 0; !status && i < survey->offer_count && !*ret; i++)
-                status = sal_offer_touched(survey->tx, &survey->offers[i], survey->machine, undone_id, ret);
+        for (size_t i = 0; !status && i < survey->offers.count && !*ret; i++)
+                status = sal_offer_touched(survey->tx, &survey->offers.items[i], survey->machine, undone_id, ret);
         return status;
 }
 
 static enum sal_status read_history(struct sal_survey *survey, const struct sal_live *live,
                                     struct sal_history *history) {
-        for (size_t i = 0; i < survey->offer_count; i++) {
-                const struct sal_offer *offer = &survey->offers[i];
+        for (size_t i = 0; i < survey->offers.count; i++) {
+                const struct sal_offer *offer = &survey->offers.items[i];
                 if (offer->campaign_row != live->row.row || offer->incarnation != survey->machine->incarnation)
                         continue;
                 if (!history->any) {
@@ -107,8 +90,8 @@ static enum sal_status candidate_of(struct sal_survey *survey, const struct sal_
 /* What the machine holds: whether an offer is unsettled, applied in this boot, or to be repeated. */
 static void survey_holdings(struct sal_survey *survey) {
         struct sal_asker *asker = &survey->asker;
-        for (size_t i = 0; i < survey->offer_count; i++) {
-                const struct sal_offer *offer = &survey->offers[i];
+        for (size_t i = 0; i < survey->offers.count; i++) {
+                const struct sal_offer *offer = &survey->offers.items[i];
                 if (!sal_offer_unsettled(offer->state) || offer->incarnation != survey->machine->incarnation)
                         continue;
                 asker->holds_unsettled = true;

@@ -9,6 +9,7 @@
 #define SAL_SERVICE_SURVEY_H
 
 #include "service/engine.h"
+#include "service/offer_list.h"
 
 struct sal_survey {
         struct sal_service *service;
@@ -16,9 +17,7 @@ struct sal_survey {
         const struct sal_machine *machine;
         const char *boot_id; /* of the poll; "" matches no offer */
         /* Every offer of the machine, newest first. */
-        struct sal_offer *offers;
-        size_t offer_count, offer_capacity;
-        bool failed;
+        struct sal_offer_list offers;
         /* The live campaigns by rank. asker.reason and asker.facts are set by the caller, the rest by
          * sal_survey_campaigns. */
         struct sal_live *lives[SAL_LIVE_CAMPAIGNS_MAX];
