@@ -18,6 +18,8 @@ enum sal_status sal_survey_offers(struct sal_survey *survey) {
 
 /* Whether an offer of an undone campaign touched the machine. */
 static bool touched_it(const struct sal_offer *offer) {
+        if (offer->late_applied)
+                return true;
         switch (offer->state) {
         case SAL_OFFER_APPLIED:
         case SAL_OFFER_SUCCEEDED:
@@ -26,7 +28,7 @@ static bool touched_it(const struct sal_offer *offer) {
                 return offer->cause == SAL_CAUSE_RELAPSED || offer->cause == SAL_CAUSE_SILENT ||
                        offer->cause == SAL_CAUSE_REPOLLED;
         default:
-                return offer->late_applied;
+                return false;
         }
 }
 
