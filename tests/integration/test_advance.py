@@ -39,6 +39,7 @@ class Rescue:
 
     def fill(self, machines):
         """Lets machines poll until one is told to wait for room -> those that were offered"""
+        until(lambda: self.campaign.get()["counted"], "the known matching machines are counted")
         taken = []
         for machine in machines:
             if machine.offer:

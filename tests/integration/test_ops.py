@@ -524,3 +524,44 @@ def test_idle_connections_are_closed(domain):
                 pass
     finally:
         server.stop()
+
+
+def test_full_queue(domain, refused):
+    """Polls are told to come later, in a way that they understand; a halt is never refused."""
+    import threading
+
+    domain.conf.set("queue_poll_max", 1)
+    domain.conf.set("batch_max", 1)
+    server = Server(domain).start()
+    try:
+        campaign = server.admin.started(c.payload(server.domain))
+        facts = {"fault": campaign.id}
+        server.make_known([f"known-{i}" for i in range(300)], facts)
+        machines = server.fleet(f"m{i}" for i in range(24))
+        for machine in machines:
+            machine.plane = server.machine_plane()
+            machine.take(facts=facts)
+        turned_away, others, over = [], [], threading.Event()
+
+        def ask(machine):
+            while not over.is_set():
+                reply = machine.try_poll(facts=facts)
+                (turned_away if reply.status == 503 else others).append(reply)
+
+        threads = [threading.Thread(target=ask, args=(m,)) for m in machines]
+        for thread in threads:
+            thread.start()
+        try:
+            until(lambda: len(turned_away) >= 3, "some are turned away", 30)
+            assert campaign.do("halt").status == 200
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        for reply in turned_away:
+            refused(reply, 503, "overloaded")
+        assert all(reply.status == 200 for reply in others)
+        assert machines[0].says(facts=facts) == ("wait", "halted")
+        assert len(campaign.offers()) == 24
+    finally:
+        server.stop()
