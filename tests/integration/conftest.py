@@ -15,6 +15,7 @@ from salvor.server import Domain, Server  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than some seconds")
+    config.addinivalue_line("markers", "tsan: many threads meet here; run under the thread sanitizer too")
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from salvor.wait import until
 
 ROUNDS = 6
 
+pytestmark = pytest.mark.tsan
+
 
 class Acknowledged:
     """What the server has answered for, by machine."""

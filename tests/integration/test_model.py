@@ -10,6 +10,8 @@ from salvor import campaign as c
 MACHINES = 3
 ATTEMPTS = 2
 
+pytestmark = pytest.mark.tsan
+
 
 class Model:
     """One campaign, one ring, no timers, no halt by the engine (there are enough silent neighbours)."""

@@ -300,6 +300,7 @@ def test_grant_is_consumed_by_a_failing_act(staffed, refused):
     assert campaign.state == "ready"
 
 
+@pytest.mark.tsan
 def test_two_at_once_with_one_grant(staffed):
     """Exactly one wins."""
     for _ in range(5):

@@ -246,6 +246,7 @@ def certificate_file(domain, plane="machine"):
     return at(crt), at(key)
 
 
+@pytest.mark.tsan
 def test_reload_takes_a_new_certificate(server, tmp_path):
     """SIGHUP: new connections see the new certificate, old ones go on."""
     ca = next((server.domain.path / "pki").glob("server-ca.crt"), None) or server.domain.ca
@@ -304,6 +305,7 @@ def test_bad_reload_keeps_the_old(server, tmp_path, how):
     assert machine.says(facts={}) == ("none", "no_match")
 
 
+@pytest.mark.tsan
 def test_reload_takes_operators(server, tmp_path):
     crt, key = pki.issue(tmp_path, server.domain.ca_of("operator"), "newcomer")
     client = server.admin_plane(crt, key)
@@ -526,6 +528,7 @@ def test_idle_connections_are_closed(domain):
         server.stop()
 
 
+@pytest.mark.tsan
 def test_full_queue(domain, refused):
     """Polls are told to come later, in a way that they understand; a halt is never refused."""
     import threading

@@ -623,7 +623,8 @@ def test_refusals_of_the_server(machine, fake, status, exits):
 
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"[]", b'{"directive":"apply"}', b'{"directive":"none","directive":"none"}',
-                                    b'{"directive":"none"}' + b" " * (1 << 20), b"\xff", b"[" * 100000])
+                                    b'{"directive":"none"}' + b" " * (1 << 20), b"\xff", b"[" * 100000],
+                         ids=["empty", "cut", "array", "no-offer", "twice", "long", "not-utf8", "deep"])
 def test_answers_that_are_none(machine, fake, answer):
     fake.answers = [lambda body: (200, answer, {})]
     assert machine.run(exits=1)["outcome"] == "error"

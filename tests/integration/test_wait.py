@@ -11,6 +11,8 @@ from salvor import campaign as c
 from salvor.machine import Machine
 from salvor.wait import until
 
+pytestmark = pytest.mark.tsan
+
 
 class Held:
     """A poll in a thread of its own."""

@@ -14,12 +14,7 @@ from types import SimpleNamespace
 from . import keys, web
 from .admin import Admin
 from .machine import Machine
-from .wait import SLOWER, until
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-BUILD = pathlib.Path(os.environ.get("SALVOR_BUILD", ROOT / "build" / "release"))
-if not BUILD.is_absolute():
-    BUILD = ROOT / BUILD
+from .wait import BUILD, ROOT, SLOWER, until  # noqa: F401
 
 
 def program(name):
@@ -139,7 +134,7 @@ class Server:
         assert self.process is None
         self.terminated = False
         self.endpoints_file.unlink(missing_ok=True)
-        environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
+        environment = dict({"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}, **os.environ)
         self.process = subprocess.Popen([program("salvord"), "-c", str(self.domain.conf.path)], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, env=environment)
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)

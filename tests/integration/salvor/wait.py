@@ -2,10 +2,25 @@
 """Waiting for a condition, never for a time."""
 
 import os
+import pathlib
+import re
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BUILD = ROOT / os.environ.get("SALVOR_BUILD", "build/release")  # an absolute path stays what it is
+
+
+def sanitizer():
+    """The sanitizers of the build, "" for none."""
+    try:
+        found = re.search(r"^SALVOR_SANITIZE:\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.M)
+    except OSError:
+        found = None
+    return found[1] if found else ""
+
+
 # A sanitizer build is several times slower; deadlines grow with this factor.
-SLOWER = float(os.environ.get("SALVOR_SLOWER", "1"))
+SLOWER = float(os.environ.get("SALVOR_SLOWER") or (5 if sanitizer() else 1))
 
 
 def until(condition, what, seconds=10.0, every=0.02):
