@@ -9,6 +9,7 @@
 
 #include "http/http.h"
 
+/* The handler of the route. */
 void sal_api_poll(struct sal_http_request *request);
 
 #endif

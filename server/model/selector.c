@@ -16,7 +16,8 @@ enum operand {
         OPERAND_SELECTOR,
         OPERAND_SCALAR,
         OPERAND_LIST,
-        OPERAND_TEXT,
+        OPERAND_TEXT,    /* of one byte at least */
+        OPERAND_PATTERN, /* a text that may be empty */
         OPERAND_DOTTED,
         OPERAND_BOOL
 };
@@ -33,7 +34,7 @@ static const struct op_info {
         [OP_NE] = {"ne", " is not ", OPERAND_SCALAR},
         [OP_IN] = {"in", " is one of ", OPERAND_LIST},
         [OP_PREFIX] = {"prefix", " begins with ", OPERAND_TEXT},
-        [OP_GLOB] = {"glob", " matches ", OPERAND_TEXT},
+        [OP_GLOB] = {"glob", " matches ", OPERAND_PATTERN},
         [OP_LT] = {"lt", " is below ", OPERAND_DOTTED},
         [OP_LE] = {"le", " is at most ", OPERAND_DOTTED},
         [OP_GT] = {"gt", " is above ", OPERAND_DOTTED},
@@ -114,13 +115,14 @@ static enum sal_status read_text(const struct sal_json_at *at, const json_t *val
                                  struct sal_err *reterr) {
         char number[SAL_FACT_NUMBER_BYTES];
         const char *text = number;
-        bool texts_only = operand == OPERAND_TEXT;
+        bool texts_only = operand == OPERAND_TEXT || operand == OPERAND_PATTERN;
+        size_t least = operand == OPERAND_TEXT || operand == OPERAND_DOTTED ? 1 : 0;
         if (json_is_string(value)) {
                 text = json_string_value(value);
                 size_t len = json_string_length(value);
-                if (len > SAL_FACT_VALUE_MAX_BYTES)
-                        return sal_json_fail(at, NULL, SAL_E_INVALID, reterr, "must have at most %d bytes, it has %zu",
-                                             SAL_FACT_VALUE_MAX_BYTES, len);
+                if (len < least || len > SAL_FACT_VALUE_MAX_BYTES)
+                        return sal_json_fail(at, NULL, SAL_E_INVALID, reterr, "must have %zu to %d bytes, it has %zu",
+                                             least, SAL_FACT_VALUE_MAX_BYTES, len);
         } else if (json_is_number(value) && !texts_only) {
                 sal_fact_number_text(value, number);
         } else if (json_is_boolean(value) && operand != OPERAND_DOTTED && !texts_only) {

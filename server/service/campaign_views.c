@@ -242,12 +242,24 @@ static bool list_campaign(void *arg, const struct sal_campaign_row *stored) {
         return true;
 }
 
+/* "<id>:<version>", as the page before ended. */
+static bool read_cursor(const char *cursor, char ret_id[static SAL_CAMPAIGN_ID_BYTES], int64_t *ret_version) {
+        size_t len = strcspn(cursor, ":");
+        size_t digits = cursor[len] ? strspn(cursor + len + 1, "0123456789") : 0;
+        if (!len || len >= SAL_CAMPAIGN_ID_BYTES || digits < 1 || digits > 18 || cursor[len + 1 + digits])
+                return false;
+        memcpy(ret_id, cursor, len);
+        ret_id[len] = '\0';
+        *ret_version = strtoll(cursor + len + 1, NULL, 10);
+        return sal_campaign_id_valid(ret_id);
+}
+
 enum sal_status sal_campaign_list(const struct sal_act *act, const struct sal_page *page, json_t **ret,
                                   struct sal_err *reterr) {
         enum { CAMPAIGNS_PER_PAGE = 100 }; /* each is parsed: a page may be shorter than asked for */
         char id[SAL_CAMPAIGN_ID_BYTES] = "";
         int64_t version = 0;
-        if (page->cursor[0] && sscanf(page->cursor, "%63[a-z0-9-]:%" SCNd64, id, &version) != 2)
+        if (page->cursor[0] && !read_cursor(page->cursor, id, &version))
                 return sal_fail(reterr, SAL_E_INVALID, "this cursor is none of this list's");
         struct list list = {.act = act, .items = json_array()};
         list.limit = page->limit < CAMPAIGNS_PER_PAGE ? page->limit : CAMPAIGNS_PER_PAGE;

@@ -224,9 +224,9 @@ enum sal_status sal_tokens_list(const struct sal_act *act, const struct sal_page
 }
 
 enum sal_status sal_tokens_delete(const struct sal_act *act, const char *token_id, struct sal_err *reterr) {
-        int64_t row = 0;
-        int end = 0;
-        if (sscanf(token_id, "t%18" SCNd64 "%n", &row, &end) != 1 || token_id[end] || row < 1)
+        size_t digits = *token_id == 't' ? strspn(token_id + 1, "0123456789") : 0;
+        int64_t row = digits >= 1 && digits <= 18 && !token_id[1 + digits] ? strtoll(token_id + 1, NULL, 10) : 0;
+        if (row < 1)
                 return sal_fail(reterr, SAL_E_NOT_FOUND, "there is no enrollment token %.40s", token_id);
         enum sal_status status = sal_enroll_token_delete(act->tx, row);
         if (status == SAL_E_NOT_FOUND)
