@@ -116,7 +116,7 @@ static enum sal_status read_text(const struct sal_json_at *at, const json_t *val
         char number[SAL_FACT_NUMBER_BYTES];
         const char *text = number;
         bool texts_only = operand == OPERAND_TEXT || operand == OPERAND_PATTERN;
-        size_t least = operand == OPERAND_TEXT || operand == OPERAND_DOTTED ? 1 : 0;
+        size_t least = operand == OPERAND_TEXT ? 1 : 0;
         if (json_is_string(value)) {
                 text = json_string_value(value);
                 size_t len = json_string_length(value);
