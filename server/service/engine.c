@@ -188,8 +188,8 @@ enum sal_status sal_engine_load(struct sal_engine *engine, struct sal_tx *tx) {
         if (status)
                 return status;
         engine->served_saved_ms = served_ms;
-        if (engine->served_base_ms < served_ms)
-                engine->served_base_ms = served_ms;
+        if (engine->mono_base_ms < 0 && engine->served_base_ms < served_ms)
+                engine->served_base_ms = served_ms; /* while it runs, memory knows better than the disk */
         sal_autofree char *reason = NULL;
         status = sal_setting_get(tx, "kill_reason", &reason);
         if (status && status != SAL_E_NOT_FOUND)
