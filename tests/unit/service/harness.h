@@ -129,7 +129,7 @@ static inline bool world_at_rest(const struct world *w) {
 /* A batch with whatever is queued, then those that the engine asks for at once. */
 static inline void world_batch(struct world *w) {
         sal_batch_run(w->ledger);
-        for (int n = 0; w->ledger->tx.status == SAL_OK && !world_at_rest(w); n++) {
+        for (int n = 0; w->ledger->failures == 0 && !world_at_rest(w); n++) {
                 if (n == 1000)
                         fail_msg("the engine asks for batches without end");
                 sal_batch_run(w->ledger);

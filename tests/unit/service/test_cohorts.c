@@ -143,6 +143,26 @@ static void an_excluded_offer_over_a_resume(void **state) {
         assert_int_equal(sal_live_in_flight(live_of(w, "fix")), 0);
 }
 
+/* What speaks against one cohort while an operator has halted is judged with the next event, of whatever cohort. */
+static void evidence_that_came_during_a_halt(void **state) {
+        struct world *w = *state;
+        int64_t offers[4];
+        know_fleet(w, 100);
+        start(w, "fix", BY_MODEL);
+        for (int i = 0; i < 4; i++) {
+                offers[i] = offer_in(w, machine_name(i + 1), i < 3 ? A : B);
+                assert_true(report(w, machine_name(i + 1), offers[i], "applied"));
+        }
+        assert_ok(life(w, SAL_LIFE_HALT, "fix"));
+        for (int i = 0; i < 3; i++)
+                poll(w, .machine = machine_name(i + 1), .boot = "boot-2"); /* relapsed */
+        assert_ok(life(w, SAL_LIFE_RESUME, "fix"));
+        assert_int_equal(verdicts(w, "fix", "hold_cohort"), 0);
+        poll(w, .machine = machine_name(4), .facts = B, .boot = "boot-2");
+        assert_int_equal(verdicts(w, "fix", "hold_cohort"), 1);
+        assert_told(poll(w, .machine = machine_name(9), .facts = A), "halted");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(nothing_is_left, world_setup, world_done),
@@ -150,6 +170,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(an_offer_of_a_held_cohort, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(release, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(an_excluded_offer_over_a_resume, world_setup, world_done),
+                cmocka_unit_test_setup_teardown(evidence_that_came_during_a_halt, world_setup, world_done),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
