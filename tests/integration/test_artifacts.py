@@ -142,7 +142,7 @@ def test_wrong_hash(shared, machine, unchanged, refused, data):
     reply, _ = put(shared, data, wrong)
     refused(reply, (400, 409))
     refused(get(machine, wrong), 404)
-    assert {p for p in folder.rglob("*") if p.is_file()} <= before
+    until(lambda: {p for p in folder.rglob("*") if p.is_file()} <= before, "no half file is left")
 
 
 def test_wrong_type(shared, unchanged, refused):
