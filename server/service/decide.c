@@ -159,7 +159,8 @@ int64_t sal_live_known_matching(const struct sal_live *live) {
         int64_t known = live->machines_touched;
         for (size_t i = 0; i < SAL_PLAN_MAX_RINGS; i++)
                 known += live->waiting[i];
-        return known;
+        /* A count that has just begun anew must not shrink the pace. */
+        return live->scan_done || known > live->known_before ? known : live->known_before;
 }
 
 static bool has_room(const struct sal_live *live) {

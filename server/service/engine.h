@@ -28,6 +28,7 @@ struct sal_live {
          */
         int64_t waiting[SAL_PLAN_MAX_RINGS];
         int64_t machines_touched; /* distinct machines that were ever offered this version */
+        int64_t known_before;     /* while the fleet is counted again: how many were known to match until then */
         int64_t scan_row;         /* machines up to this row are in `waiting` */
         bool scan_done;
         bool counted_once;

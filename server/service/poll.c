@@ -234,6 +234,9 @@ static enum sal_status decide(struct poll_work *work) {
         poll->answer = sal_answer(work->engine->kill_switch, &survey->asker, survey->candidates, survey->count,
                                   sal_tx_now_ms(work->tx));
         snprintf(poll->detail, sizeof poll->detail, "%s", sal_reason_sentence(poll->answer.reason));
+        if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && has_attempts_left(work))
+                snprintf(poll->detail, sizeof poll->detail,
+                         "The fix failed in this boot; restart for the next attempt.");
         status = see(work);
         bool capped = poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP;
         wait_for(poll, capped ? survey->lives[poll->answer.candidate]->launch : NULL);

@@ -153,6 +153,7 @@ enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx
 }
 
 void sal_population_restart(struct sal_live *live) {
+        live->known_before = sal_live_known_matching(live);
         memset(live->waiting, 0, sizeof live->waiting);
         live->scan_row = 0;
         live->scan_done = false;
