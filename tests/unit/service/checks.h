@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must hold at any time, checked after every test of the service: the journal has no gap, every decision says what
- * it must, every sum equals a naive recount, and a restart gives the same engine. Part of harness.h.
+ * it must and comes out again from the journal alone, every sum equals a naive recount, and a restart gives the same
+ * engine. Part of harness.h.
  *
  * Thread: the test's. Ownership: texts are handed over.
  */
@@ -190,6 +191,25 @@ static inline enum sal_status journal_job(struct world *w, struct sal_tx *tx, vo
         return SAL_OK;
 }
 
+/* The newest row of every offer and campaign tells the state that it is in: no change went by in silence. */
+static inline void check_told(struct world *w) {
+        assert_int_equal(sql_int(w,
+                                 "SELECT count(*) FROM offer o WHERE (SELECT type * 100 + cause FROM journal WHERE "
+                                 "offer_row = o.row AND type IN (0, 2, 3, 4, 5, 6) ORDER BY seq DESC LIMIT 1) IS NOT "
+                                 "(CASE state WHEN 0 THEN 0 ELSE state + 1 END) * 100 + cause"),
+                         0);
+        for (int state = SAL_CAMPAIGN_READY; state < SAL_CAMPAIGN_STATES; state++) {
+                char sql[320];
+                snprintf(sql, sizeof sql,
+                         "SELECT count(*) FROM campaign c WHERE state = %d AND (SELECT detail FROM journal WHERE type "
+                         "= 7 "
+                         "AND campaign = c.id AND version = c.version ORDER BY seq DESC LIMIT 1) IS NOT "
+                         "'{\"state\":\"%s\"}'",
+                         state, sal_campaign_state_name((enum sal_campaign_state)state));
+                assert_int_equal(sql_int(w, sql), 0);
+        }
+}
+
 /* The newest decision of a campaign, as JSON (a new reference), NULL for none. */
 static inline bool keep_decision(void *arg, const struct sal_journal_entry *entry) {
         json_t **newest = arg;
@@ -236,6 +256,8 @@ static inline void check_restart(struct world *w) {
 
 static inline void world_check(struct world *w) {
         assert_ok(world_run(w, journal_job, NULL));
+        check_told(w);
+        check_replay(w);
         check_population(w);
         check_sums(w);
         check_restart(w);

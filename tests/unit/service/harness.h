@@ -283,6 +283,8 @@ static inline int64_t sql_int(struct world *w, const char *text) {
 }
 
 #include "acts.h"
+#include "replay.h"
+/* After what it uses. */
 #include "checks.h"
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random days: machines, operators and time do whatever they can, in any order. At any time every sum equals a naive
- * recount, a restart gives the same engine, and what the snapshot answers is what the ledger would have answered.
+ * recount, a restart gives the same engine, and what the snapshot answers is what the ledger would have answered. In
+ * the end the journal alone gives every decision again (see checks.h).
  */
 #include "harness.h"
 

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Replay: reads the journal of every campaign from its first entry, feeds it to a tally of its own, and asks it the
+ * engine's questions. Every hold, halt and advance must come out again, where it stands and bit for bit. Part of
+ * harness.h.
+ *
+ * Thread: the test's. Ownership: a replay owns its entries and its tally.
+ */
+#ifndef SAL_TESTS_SERVICE_REPLAY_H
+#define SAL_TESTS_SERVICE_REPLAY_H
+
+struct replay_entry {
+        enum sal_journal_type type;
+        int64_t offer;
+        enum sal_cause cause;
+        json_t *detail;
+};
+
+struct replay_offer {
+        bool counted, excluded;
+        int64_t period;
+        struct sal_slot slot;
+        enum sal_weight weight;
+};
+
+enum { REPLAY_MAX = 20000, REPLAY_OFFERS = 4000 };
+
+struct replay {
+        const char *id;
+        int64_t version;
+        struct sal_campaign *campaign;
+        struct replay_entry entries[REPLAY_MAX];
+        size_t count, at;
+        struct replay_offer offers[REPLAY_OFFERS]; /* by row */
+        struct sal_tally *tally;
+        int halts_resumed;
+        int64_t period;
+        char state[16];
+        bool halted_by_engine;
+};
+
+static inline const char *text_in(const json_t *object, const char *key) {
+        const char *text = json_string_value(json_object_get(object, key));
+        return text ? text : "";
+}
+
+static inline int64_t int_in(const json_t *object, const char *key) {
+        return json_integer_value(json_object_get(object, key));
+}
+
+static inline bool replay_collect(void *arg, const struct sal_journal_entry *entry) {
+        struct replay *replay = arg;
+        if (!entry->campaign || strcmp(entry->campaign, replay->id) != 0 || entry->version != replay->version)
+                return true;
+        assert_true(replay->count < REPLAY_MAX && entry->offer_row < REPLAY_OFFERS);
+        replay->entries[replay->count++] =
+                (struct replay_entry){.type = entry->type,
+                                      .offer = entry->offer_row,
+                                      .cause = entry->cause,
+                                      .detail = entry->detail ? json_loads(entry->detail, 0, NULL) : NULL};
+        return true;
+}
+
+/* The next entry must be this decision by the engine, with these very numbers. */
+static inline void replay_expect(struct replay *replay, const char *verdict, const struct sal_evidence *evidence) {
+        assert_true(replay->at < replay->count);
+        const json_t *decision = replay->entries[replay->at].detail;
+        const json_t *told = json_object_get(decision, "evidence");
+        assert_int_equal(replay->entries[replay->at++].type, SAL_JOURNAL_DECISION);
+        assert_string_equal(text_in(decision, "verdict"), verdict);
+        assert_string_equal(text_in(decision, "cohort"),
+                            evidence->verdict == SAL_VERDICT_HOLD_COHORT ? evidence->cohort_name : "");
+        assert_int_equal(int_in(told, "offered"), evidence->offered);
+        assert_int_equal(int_in(told, "failed"), evidence->failed);
+        assert_int_equal(int_in(told, "silent"), evidence->silent);
+        assert_true(json_number_value(json_object_get(told, "ln_e")) == evidence->ln_e);
+        assert_true(json_number_value(json_object_get(told, "bound")) == evidence->bound);
+}
+
+static inline void replay_exclude(struct replay *replay, int cohort) {
+        for (int row = 0; row < REPLAY_OFFERS; row++) {
+                struct replay_offer *offer = &replay->offers[row];
+                bool has = false;
+                for (size_t k = 0; k < offer->slot.cohort_count; k++)
+                        has |= offer->slot.cohorts[k] == cohort;
+                if (!has || !offer->counted || offer->excluded || offer->period != replay->period)
+                        continue;
+                sal_tally_exclude(replay->tally, &offer->slot, offer->weight);
+                offer->excluded = true;
+        }
+}
+
+/* Asked about everything, always: what the engine left out for speed must not matter. */
+static inline void replay_judge(struct replay *replay) {
+        while (!strcmp(replay->state, "active") || !strcmp(replay->state, "paused") ||
+               !strcmp(replay->state, "completed")) {
+                struct sal_evidence evidence = sal_tally_judge(replay->tally, NULL);
+                if (evidence.verdict == SAL_VERDICT_NONE)
+                        return;
+                if (evidence.verdict == SAL_VERDICT_HOLD_COHORT) {
+                        replay_expect(replay, "hold_cohort", &evidence);
+                        replay_exclude(replay, evidence.cohort);
+                        continue;
+                }
+                const struct replay_entry *state = &replay->entries[replay->at++];
+                assert_int_equal(state->type, SAL_JOURNAL_STATE);
+                snprintf(replay->state, sizeof replay->state, "%s", text_in(state->detail, "state"));
+                assert_string_equal(replay->state, "halted");
+                replay_expect(replay, "halt", &evidence);
+                replay->halted_by_engine = true;
+        }
+}
+
+static inline void replay_offer(struct replay *replay, const struct replay_entry *entry) {
+        struct replay_offer *offer = &replay->offers[entry->offer];
+        char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
+        size_t count = 0, index;
+        json_t *cohort;
+        *offer = (struct replay_offer){.counted = json_is_true(json_object_get(entry->detail, "counted")),
+                                       .period = int_in(entry->detail, "period")};
+        if (!offer->counted)
+                return;
+        json_array_foreach (json_object_get(entry->detail, "cohorts"), index, cohort)
+                snprintf(cohorts[count++], sizeof cohorts[0], "%s", json_string_value(cohort));
+        assert_ok(sal_tally_offer(replay->tally, count, cohorts, &offer->slot));
+        assert_int_equal(offer->slot.i, int_in(entry->detail, "i"));
+        assert_int_equal(offer->slot.o, int_in(entry->detail, "o"));
+        assert_string_equal(replay->campaign->plan.rings[offer->slot.stage].name, text_in(entry->detail, "stage"));
+}
+
+static inline void replay_outcome(struct replay *replay, const struct replay_entry *entry) {
+        static const enum sal_offer_state states[SAL_JOURNAL_TYPES] = {
+                [SAL_JOURNAL_APPLIED] = SAL_OFFER_APPLIED,   [SAL_JOURNAL_SUCCEEDED] = SAL_OFFER_SUCCEEDED,
+                [SAL_JOURNAL_FAILED] = SAL_OFFER_FAILED,     [SAL_JOURNAL_NOT_APPLICABLE] = SAL_OFFER_NOT_APPLICABLE,
+                [SAL_JOURNAL_RECALLED] = SAL_OFFER_RECALLED,
+        };
+        struct replay_offer *offer = &replay->offers[entry->offer];
+        enum sal_weight from = offer->weight;
+        offer->weight = sal_offer_weight(states[entry->type], entry->cause);
+        if (offer->counted && !offer->excluded && offer->period == replay->period &&
+            sal_tally_change(replay->tally, &offer->slot, from, offer->weight))
+                replay_judge(replay);
+}
+
+static inline void replay_decision(struct replay *replay, const struct replay_entry *entry) {
+        const char *verdict = text_in(entry->detail, "verdict"), *cohort = text_in(entry->detail, "cohort");
+        bool engine = strcmp(text_in(entry->detail, "by"), "engine") == 0;
+        assert_false(engine && (!strcmp(verdict, "halt") || !strcmp(verdict, "hold_cohort"))); /* judged already */
+        if (!strcmp(verdict, "advance")) {
+                struct sal_evidence evidence = sal_tally_advance_evidence(replay->tally);
+                replay->at--;
+                replay_expect(replay, "advance", &evidence);
+                sal_tally_next_stage(replay->tally);
+        } else if (!strcmp(verdict, "resume") && *cohort) {
+                assert_ok(sal_tally_release(replay->tally, cohort));
+        } else if (!strcmp(verdict, "resume") && replay->halted_by_engine &&
+                   strcmp(text_in(entry->detail, "rule"), "kill_switch")) {
+                sal_tally_free(replay->tally);
+                replay->tally = sal_tally_new(&replay->campaign->plan, ++replay->halts_resumed);
+                replay->period++;
+                replay->halted_by_engine = false;
+        }
+}
+
+static inline bool replay_campaign(void *arg, const struct sal_campaign_row *row) {
+        struct sal_tx *tx = arg;
+        struct replay *replay = calloc(1, sizeof *replay);
+        assert_non_null(replay);
+        replay->id = row->id;
+        replay->version = row->version;
+        replay->period = 1;
+        assert_ok(sal_campaign_parse(row->payload, row->payload_len, &replay->campaign, NULL));
+        replay->tally = sal_tally_new(&replay->campaign->plan, 0);
+        assert_ok(sal_journal_each(tx, 0, 0, replay_collect, replay));
+        while (replay->at < replay->count) {
+                const struct replay_entry *entry = &replay->entries[replay->at++];
+                if (entry->type == SAL_JOURNAL_OFFER)
+                        replay_offer(replay, entry);
+                else if (entry->type == SAL_JOURNAL_STATE)
+                        snprintf(replay->state, sizeof replay->state, "%s", text_in(entry->detail, "state"));
+                else if (entry->type == SAL_JOURNAL_DECISION)
+                        replay_decision(replay, entry);
+                else if (entry->type != SAL_JOURNAL_REPORT && entry->type != SAL_JOURNAL_ADMIN)
+                        replay_outcome(replay, entry);
+        }
+        for (size_t i = 0; i < replay->count; i++)
+                json_decref(replay->entries[i].detail);
+        sal_tally_free(replay->tally);
+        sal_campaign_unref(replay->campaign);
+        free(replay);
+        return true;
+}
+
+static inline enum sal_status replay_job(struct world *w, struct sal_tx *tx, void *arg) {
+        (void)w, (void)arg;
+        return sal_campaign_row_each(tx, "", 0, 0, true, replay_campaign, tx);
+}
+
+static inline void check_replay(struct world *w) {
+        assert_ok(world_run(w, replay_job, NULL));
+}
+
+#endif
