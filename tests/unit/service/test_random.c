@@ -30,8 +30,8 @@ static const char *const ids[] = {"fix", "other", "undo", "drill"};
 static const char *const plans[] = {
         PLAN("\"in_flight\":{\"initial\":8,\"max\":100},\"outcome_deadline_seconds\":900,\"relapse_window_seconds\":"
              "3600"),
-        "{\"match\":{\"fact\":\"model\",\"in\":[\"A\",\"C\"]},\"rollout\":{\"halt_error\":0.5,\"rings\":["
-        "{\"name\":\"canary\",\"share\":0.3,\"soak_seconds\":120,\"growth\":3},{\"name\":\"rest\",\"share\":0.7}]}}",
+        ("{\"match\":{\"fact\":\"model\",\"in\":[\"A\",\"C\"]},\"rollout\":{\"halt_error\":0.5,\"rings\":["
+         "{\"name\":\"canary\",\"share\":0.3,\"soak_seconds\":120,\"growth\":3},{\"name\":\"rest\",\"share\":0.7}]}}"),
         "{\"undoes\":\"fix\",\"priority\":7}", "{\"drill\":true,\"rollout\":{\"cohorts\":[\"model\"]}}"};
 
 /* ---- polls, asked twice: of the snapshot and of the ledger ---- */
