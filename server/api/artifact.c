@@ -199,8 +199,10 @@ enum sal_status sal_api_artifact_finish(struct sal_http_request *request, int64_
         char found[SAL_SHA256_HEX_BYTES];
         sal_sha256_stream_end(upload->hash, digest);
         sal_hex_encode(digest, sizeof digest, found);
-        if (strcmp(found, sha256) != 0)
+        if (strcmp(found, sha256) != 0) {
+                unlink(upload->path); /* gone before the answer says so */
                 return sal_fail(reterr, SAL_E_INVALID, "the body's SHA-256 is %s, not the one in the path", found);
+        }
         sal_autofree char *path = sal_artifact_path(api->service, sha256);
         sal_autofree char *folder = sal_artifact_path(api->service, "");
         if (!path || !folder)
