@@ -37,6 +37,9 @@ struct sal_tuf_role {
         int threshold; /* 1..key_count */
 };
 
+/* True when both roles have the same set of public keys, whatever their ids, order and thresholds. */
+bool sal_tuf_role_same_keys(const struct sal_tuf_role *a, const struct sal_tuf_role *b);
+
 /* ---- what all metadata files share (tuf.c) ---- */
 
 struct sal_tuf_document;

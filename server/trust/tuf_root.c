@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trust/tuf.h"
+#include "trust/tuf_internal.h"
 
 #include "base/clock.h"
 
@@ -12,89 +12,22 @@ static enum sal_status no_memory(struct sal_err *reterr) {
 void sal_tuf_root_free(struct sal_tuf_root *root) {
         if (!root)
                 return;
-        for (size_t r = 0; r < SAL_TUF_ROLES; r++) {
-                for (size_t i = 0; i < root->roles[r].key_count; i++)
-                        sal_public_key_unref(root->roles[r].keys[i]);
-                free(root->roles[r].keys);
-        }
+        for (size_t r = 0; r < SAL_TUF_ROLES; r++)
+                sal_tuf_role_done(&root->roles[r]);
         free(root);
 }
 
 /* ---- reading ---- */
 
-/* The key object of one id, with the id recomputed. */
-static enum sal_status read_key(const struct sal_json_at *keys, const char *keyid, struct sal_public_key **ret,
-                                struct sal_err *reterr) {
-        struct sal_json_at at = {.parent = keys, .key = keyid, .value = json_object_get(keys->value, keyid)};
-        sal_auto(sal_public_key) struct sal_public_key *key = NULL;
-        enum sal_status status = sal_public_key_from_json(&at, &key, reterr);
-        if (status)
-                return status;
-        if (strcmp(sal_public_key_id(key), keyid) != 0)
-                return sal_json_fail(&at, NULL, SAL_E_INVALID, reterr, "the key id is not this key's: that would be %s",
-                                     sal_public_key_id(key));
-        *ret = SAL_STEAL(key);
-        return SAL_OK;
-}
-
-/* Every key is read, those that no role names too: a bad one is a sign of tampering or of a mistake. */
-static enum sal_status check_keys(const struct sal_json_at *keys, struct sal_err *reterr) {
-        if (json_object_size(keys->value) > SAL_TUF_MAX_KEYS)
-                return sal_json_fail(keys, NULL, SAL_E_INVALID, reterr, "at most %d keys are allowed",
-                                     SAL_TUF_MAX_KEYS);
-        json_t *object = (json_t *)keys->value; /* jansson's iterators take no const; nothing is changed */
-        for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
-                sal_auto(sal_public_key) struct sal_public_key *key = NULL;
-                enum sal_status status = read_key(keys, json_object_iter_key(i), &key, reterr);
-                if (status)
-                        return status;
-        }
-        return SAL_OK;
-}
-
-static enum sal_status read_role_keys(const struct sal_json_at *keys, const struct sal_json_at *ids,
-                                      struct sal_tuf_role *role, size_t *ret_different, struct sal_err *reterr) {
-        sal_autokeyset struct sal_key_set different = SAL_KEY_SET_INIT;
-        size_t count = json_array_size(ids->value);
-        role->keys = calloc(count, sizeof *role->keys);
-        if (!role->keys)
-                return no_memory(reterr);
-        for (size_t i = 0; i < count; i++) {
-                struct sal_json_at at = sal_json_element(ids, i);
-                const char *keyid = json_string_value(at.value);
-                if (!keyid || !json_object_get(keys->value, keyid))
-                        return sal_json_fail(&at, NULL, SAL_E_INVALID, reterr, "\"keys\" has no key of this id");
-                for (size_t j = 0; j < i; j++)
-                        if (strcmp(sal_public_key_id(role->keys[j]), keyid) == 0)
-                                return sal_json_fail(&at, NULL, SAL_E_INVALID, reterr, "the key id is listed twice");
-                enum sal_status status = read_key(keys, keyid, &role->keys[i], reterr);
-                if (status)
-                        return status;
-                role->key_count = i + 1;
-                if (sal_key_set_add(&different, role->keys[i]))
-                        return no_memory(reterr);
-        }
-        *ret_different = different.count;
-        return SAL_OK;
-}
-
 static enum sal_status read_role(const struct sal_json_at *keys, const struct sal_json_at *roles, const char *name,
                                  struct sal_tuf_role *role, struct sal_err *reterr) {
         static const char *const known[] = {"keyids", "threshold", NULL};
         struct sal_json_at at;
-        struct sal_json_at ids;
-        size_t different = 0;
-        int64_t threshold = 0;
         enum sal_status status = sal_json_object(roles, name, true, &at, reterr);
         if (!status)
                 status = sal_json_only(&at, known, reterr);
         if (!status)
-                status = sal_json_array(&at, "keyids", true, 1, SAL_TUF_MAX_KEYS, &ids, reterr);
-        if (!status)
-                status = read_role_keys(keys, &ids, role, &different, reterr);
-        if (!status)
-                status = sal_json_int(&at, "threshold", true, 1, (int64_t)different, &threshold, reterr);
-        role->threshold = (int)threshold;
+                status = sal_tuf_role_read(keys, &at, role, reterr);
         return status;
 }
 
@@ -108,7 +41,7 @@ static enum sal_status read_root(struct sal_tuf_root *root, const json_t *signed
         if (!status)
                 status = sal_json_object(&at, "keys", true, &keys, reterr);
         if (!status)
-                status = check_keys(&keys, reterr);
+                status = sal_tuf_keys_check(&keys, reterr);
         if (!status)
                 status = sal_json_object(&at, "roles", true, &roles, reterr);
         if (!status)
@@ -159,26 +92,16 @@ enum sal_status sal_tuf_root_load_next(const struct sal_tuf_root *current, const
 
 /* ---- writing ---- */
 
-static json_t *role_json(const struct sal_tuf_root_spec *spec, size_t r) {
-        sal_autojson json_t *ids = json_array();
-        for (size_t i = 0; i < spec->roles[r].key_count; i++)
-                if (json_array_append_new(ids, json_string(sal_public_key_id(spec->roles[r].keys[i]))))
-                        return NULL;
-        return json_pack("{s:O, s:i}", "keyids", ids, "threshold", spec->roles[r].threshold);
-}
-
 static json_t *signed_json(const struct sal_tuf_root_spec *spec) {
         sal_autojson json_t *keys = json_object();
         sal_autojson json_t *roles = json_object();
         for (size_t r = 0; r < SAL_TUF_ROLES; r++) {
                 const char *name = sal_tuf_role_text((enum sal_tuf_role_name)r);
-                if (json_object_set_new(roles, name, role_json(spec, r)))
+                sal_autojson json_t *ids = sal_tuf_role_write_keys(spec->roles[r].keys, spec->roles[r].key_count, keys);
+                if (!ids ||
+                    json_object_set_new(roles, name,
+                                        json_pack("{s:O, s:i}", "keyids", ids, "threshold", spec->roles[r].threshold)))
                         return NULL;
-                for (size_t i = 0; i < spec->roles[r].key_count; i++) {
-                        const struct sal_public_key *key = spec->roles[r].keys[i];
-                        if (json_object_set_new(keys, sal_public_key_id(key), sal_public_key_to_json(key)))
-                                return NULL;
-                }
         }
         char expires[SAL_TIME_BYTES];
         sal_time_format(spec->expires_ms / 1000 * 1000, expires);
