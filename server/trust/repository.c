@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trust/repository.h"
+
+#include <string.h>
+
+/* What is worked on during one call. */
+struct work {
+        const struct sal_repository_input *input;
+        struct sal_tuf_targets *targets;
+        struct sal_policy *policy;
+        struct sal_tuf_campaigns *list; /* what shall be in force */
+        struct sal_repository_next next;
+};
+
+static const int64_t day_ms = INT64_C(86400000);
+
+void sal_repository_next_done(struct sal_repository_next *next) {
+        if (!next)
+                return;
+        for (size_t i = 0; i < SAL_TUF_FILES; i++)
+                sal_buf_done(&next->files[i]);
+}
+
+static void work_done(struct work *work) {
+        sal_tuf_targets_free(work->targets);
+        sal_policy_unref(work->policy);
+        sal_tuf_campaigns_free(work->list);
+        sal_repository_next_done(&work->next);
+}
+
+static enum sal_status no_memory(struct sal_err *reterr) {
+        return sal_fail(reterr, SAL_E_NOMEM, "no memory to make TUF metadata");
+}
+
+/* ---- what comes from offline keys ---- */
+
+static enum sal_status check_mark(const struct work *work, enum sal_tuf_file file, int64_t version,
+                                  struct sal_err *reterr) {
+        int64_t mark = work->input->high_water[file];
+        if (version >= mark)
+                return SAL_OK;
+        sal_fail(reterr, SAL_E_REFUSED, "%s has version %lld, and version %lld was given away before",
+                 sal_tuf_file_text(file), (long long)version, (long long)mark);
+        sal_err_hint(reterr, "a backup was restored: put the newest %s file back", sal_tuf_file_text(file));
+        return SAL_E_REFUSED;
+}
+
+static enum sal_status open_offline(struct work *work, struct sal_err *reterr) {
+        const struct sal_repository_input *input = work->input;
+        const char *bytes = input->files.file[SAL_TUF_FILE_TARGETS].bytes;
+        if (!bytes)
+                return sal_fail(reterr, SAL_E_INVALID, "there is no targets file");
+        enum sal_status status = sal_tuf_targets_load(bytes, input->files.file[SAL_TUF_FILE_TARGETS].len,
+                                                      &input->root->roles[SAL_TUF_TARGETS], &work->targets, reterr);
+        if (!status)
+                status = check_mark(work, SAL_TUF_FILE_ROOT, input->root->version, reterr);
+        if (!status)
+                status = check_mark(work, SAL_TUF_FILE_TARGETS, work->targets->version, reterr);
+        if (!status)
+                status = sal_tuf_target_check(&work->targets->policy, input->policy, input->policy_len, reterr);
+        if (!status)
+                status = sal_policy_parse(input->policy, input->policy_len, &work->policy, reterr);
+        if (status)
+                return status;
+        work->next.high_water[SAL_TUF_FILE_ROOT] = input->root->version;
+        work->next.high_water[SAL_TUF_FILE_TARGETS] = work->targets->version;
+        return SAL_OK;
+}
+
+/* ---- the list of what is in force ---- */
+
+/* "campaigns/<id>-": of one campaign only one version can be in force. */
+static bool same_campaign(const char *a, const char *b) {
+        size_t len = (size_t)(strrchr(a, '-') - a) + 1;
+        return strncmp(a, b, len) == 0 && strrchr(b, '-') == b + len - 1;
+}
+
+static enum sal_admission judge(const struct work *work, const struct sal_repository_envelope *envelope,
+                                struct sal_err *why) {
+        const struct sal_admission_rules rules = {
+                .policy = work->policy, .trust_domain = work->input->trust_domain, .now_ms = work->input->now_ms};
+        enum sal_admission admission = sal_admit(&rules, envelope->path, envelope->bytes, envelope->len, NULL, why);
+        if (admission)
+                return admission;
+        for (size_t i = 0; i < work->list->count; i++)
+                if (same_campaign(work->list->targets[i].path, envelope->path)) {
+                        sal_fail(why, SAL_E_CONFLICT, "%s is in the list already", work->list->targets[i].path);
+                        return SAL_ADMIT_TWICE;
+                }
+        if (work->list->count == SAL_TUF_MAX_CAMPAIGNS) {
+                sal_fail(why, SAL_E_TOO_MANY, "at most %d campaigns are in force at a time", SAL_TUF_MAX_CAMPAIGNS);
+                return SAL_ADMIT_TOO_MANY;
+        }
+        return SAL_ADMIT_YES;
+}
+
+static void list_one(struct sal_tuf_campaigns *list, const struct sal_repository_envelope *envelope) {
+        struct sal_tuf_target *target = &list->targets[list->count++];
+        snprintf(target->path, sizeof target->path, "%s", envelope->path);
+        target->length = (int64_t)envelope->len;
+        sal_sha256_hex(envelope->bytes, envelope->len, target->sha256);
+}
+
+static int compare_paths(const void *a, const void *b) {
+        return strcmp(((const struct sal_tuf_target *)a)->path, ((const struct sal_tuf_target *)b)->path);
+}
+
+static enum sal_status make_list(struct work *work, struct sal_repository_verdict *verdicts, struct sal_err *reterr) {
+        work->list = calloc(1, sizeof *work->list);
+        if (!work->list)
+                return no_memory(reterr);
+        for (size_t i = 0; i < work->input->envelope_count; i++) {
+                const struct sal_repository_envelope *envelope = &work->input->envelopes[i];
+                struct sal_repository_verdict verdict = {0};
+                verdict.admission = judge(work, envelope, &verdict.why);
+                if (verdict.admission == SAL_ADMIT_INTERNAL)
+                        return no_memory(reterr);
+                if (!verdict.admission)
+                        list_one(work->list, envelope);
+                if (verdicts)
+                        verdicts[i] = verdict;
+        }
+        qsort(work->list->targets, work->list->count, sizeof *work->list->targets, compare_paths);
+        work->next.listed = work->list->count;
+        return SAL_OK;
+}
+
+/* ---- versions ---- */
+
+/* The version above all that are known: `had` is that of the file at hand, 0 when there is none. */
+static enum sal_status next_version(const struct work *work, enum sal_tuf_file file, int64_t had, int64_t *ret,
+                                    struct sal_err *reterr) {
+        int64_t mark = work->input->high_water[file];
+        int64_t highest = had > mark ? had : mark;
+        if (highest < SAL_TUF_VERSION_MAX) {
+                *ret = highest + 1;
+                return SAL_OK;
+        }
+        sal_fail(reterr, SAL_E_REFUSED, "%s has no version left", sal_tuf_file_text(file));
+        sal_err_hint(reterr, "rotate the keys of %s and begin its high-water mark anew", sal_tuf_file_text(file));
+        return SAL_E_REFUSED;
+}
+
+/* May a file whose content is still right stay as it is? Not one below its mark, not one of whose life of `life_ms` no
+ * more than `left_ms` is left, and not one that was signed while the clock was ahead. */
+static bool may_stay(const struct work *work, enum sal_tuf_file file, int64_t version, int64_t expires_ms,
+                     int64_t life_ms, int64_t left_ms) {
+        int64_t left = expires_ms - work->input->now_ms;
+        return version >= work->input->high_water[file] && left > left_ms && left <= life_ms;
+}
+
+/* The bytes stay. */
+static enum sal_status stay(struct work *work, enum sal_tuf_file file, int64_t version, struct sal_err *reterr) {
+        struct sal_buf *out = &work->next.files[file];
+        sal_buf_append(out, work->input->files.file[file].bytes, work->input->files.file[file].len);
+        work->next.high_water[file] = version;
+        return out->failed ? no_memory(reterr) : SAL_OK;
+}
+
+static void anew(struct work *work, enum sal_tuf_file file, int64_t version) {
+        work->next.signed_anew[file] = true;
+        work->next.high_water[file] = version;
+}
+
+/* ---- the three files ---- */
+
+static bool same_list(const struct sal_tuf_campaigns *a, const struct sal_tuf_campaigns *b) {
+        if (a->count != b->count)
+                return false;
+        for (size_t i = 0; i < a->count; i++)
+                if (strcmp(a->targets[i].path, b->targets[i].path) != 0 ||
+                    a->targets[i].length != b->targets[i].length ||
+                    strcmp(a->targets[i].sha256, b->targets[i].sha256) != 0)
+                        return false;
+        return true;
+}
+
+static enum sal_status make_campaigns(struct work *work, struct sal_err *reterr) {
+        static const enum sal_tuf_file file = SAL_TUF_FILE_CAMPAIGNS;
+        const struct sal_repository_input *input = work->input;
+        const struct sal_tuf_role *role = &work->targets->campaigns;
+        struct sal_buf *out = &work->next.files[file];
+        sal_auto(sal_tuf_campaigns) struct sal_tuf_campaigns *had = NULL;
+        const char *bytes = input->files.file[file].bytes;
+        if (bytes && sal_tuf_campaigns_load(bytes, input->files.file[file].len, role, &had, NULL) == SAL_E_NOMEM)
+                return no_memory(reterr);
+        if (had && same_list(had, work->list) &&
+            may_stay(work, file, had->version, had->expires_ms, SAL_TUF_CAMPAIGNS_DAYS * day_ms,
+                     SAL_TUF_CAMPAIGNS_DAYS * day_ms / 2))
+                return stay(work, file, had->version, reterr);
+        enum sal_status status = next_version(work, file, had ? had->version : 0, &work->list->version, reterr);
+        if (status)
+                return status;
+        work->list->expires_ms = input->now_ms + SAL_TUF_CAMPAIGNS_DAYS * day_ms;
+        status = sal_tuf_campaigns_build(work->list, input->campaigns.keys, input->campaigns.count, out, reterr);
+        if (status)
+                return status;
+        sal_auto(sal_tuf_campaigns) struct sal_tuf_campaigns *check = NULL;
+        anew(work, file, work->list->version);
+        return sal_tuf_campaigns_load(out->data, out->len, role, &check, reterr);
+}
+
+static bool same_meta(const struct sal_tuf_meta *a, const struct sal_tuf_meta *b) {
+        return a->version == b->version && a->length == b->length && strcmp(a->sha256, b->sha256) == 0;
+}
+
+static enum sal_status make_snapshot(struct work *work, struct sal_err *reterr) {
+        static const enum sal_tuf_file file = SAL_TUF_FILE_SNAPSHOT;
+        const struct sal_repository_input *input = work->input;
+        const struct sal_tuf_role *role = &input->root->roles[SAL_TUF_SNAPSHOT];
+        const struct sal_buf *campaigns = &work->next.files[SAL_TUF_FILE_CAMPAIGNS];
+        struct sal_buf *out = &work->next.files[file];
+        struct sal_tuf_snapshot had = {0};
+        struct sal_tuf_snapshot next = {.expires_ms = input->now_ms + SAL_TUF_SNAPSHOT_DAYS * day_ms,
+                                        .targets = sal_tuf_meta_of(work->targets->version,
+                                                                   input->files.file[SAL_TUF_FILE_TARGETS].bytes,
+                                                                   input->files.file[SAL_TUF_FILE_TARGETS].len),
+                                        .campaigns = sal_tuf_meta_of(work->next.high_water[SAL_TUF_FILE_CAMPAIGNS],
+                                                                     campaigns->data, campaigns->len)};
+        const char *bytes = input->files.file[file].bytes;
+        if (bytes && sal_tuf_snapshot_load(bytes, input->files.file[file].len, role, &had, NULL) == SAL_E_NOMEM)
+                return no_memory(reterr);
+        if (had.version && same_meta(&had.targets, &next.targets) && same_meta(&had.campaigns, &next.campaigns) &&
+            may_stay(work, file, had.version, had.expires_ms, SAL_TUF_SNAPSHOT_DAYS * day_ms,
+                     SAL_TUF_SNAPSHOT_DAYS * day_ms / 2))
+                return stay(work, file, had.version, reterr);
+        enum sal_status status = next_version(work, file, had.version, &next.version, reterr);
+        if (!status)
+                status = sal_tuf_snapshot_build(&next, input->snapshot.keys, input->snapshot.count, out, reterr);
+        if (status)
+                return status;
+        anew(work, file, next.version);
+        return sal_tuf_snapshot_load(out->data, out->len, role, &had, reterr);
+}
+
+static enum sal_status make_timestamp(struct work *work, struct sal_err *reterr) {
+        static const enum sal_tuf_file file = SAL_TUF_FILE_TIMESTAMP;
+        const struct sal_repository_input *input = work->input;
+        const struct sal_tuf_role *role = &input->root->roles[SAL_TUF_TIMESTAMP];
+        const struct sal_buf *snapshot = &work->next.files[SAL_TUF_FILE_SNAPSHOT];
+        struct sal_buf *out = &work->next.files[file];
+        struct sal_tuf_timestamp had = {0};
+        struct sal_tuf_timestamp next = {.expires_ms = input->now_ms + SAL_TUF_TIMESTAMP_DAYS * day_ms,
+                                         .snapshot = sal_tuf_meta_of(work->next.high_water[SAL_TUF_FILE_SNAPSHOT],
+                                                                     snapshot->data, snapshot->len)};
+        const char *bytes = input->files.file[file].bytes;
+        if (bytes && sal_tuf_timestamp_load(bytes, input->files.file[file].len, role, &had, NULL) == SAL_E_NOMEM)
+                return no_memory(reterr);
+        if (!input->renew && had.version && same_meta(&had.snapshot, &next.snapshot) &&
+            may_stay(work, file, had.version, had.expires_ms, SAL_TUF_TIMESTAMP_DAYS * day_ms,
+                     SAL_TUF_TIMESTAMP_DAYS * day_ms - SAL_TUF_TIMESTAMP_RENEW_MS))
+                return stay(work, file, had.version, reterr);
+        enum sal_status status = next_version(work, file, had.version, &next.version, reterr);
+        if (!status)
+                status = sal_tuf_timestamp_build(&next, input->timestamp.keys, input->timestamp.count, out, reterr);
+        if (status)
+                return status;
+        anew(work, file, next.version);
+        return sal_tuf_timestamp_load(out->data, out->len, role, &had, reterr);
+}
+
+enum sal_status sal_repository_make(const struct sal_repository_input *input, struct sal_repository_verdict *verdicts,
+                                    struct sal_repository_next *ret, struct sal_err *reterr) {
+        __attribute__((cleanup(work_done))) struct work work = {.input = input};
+        enum sal_status status = open_offline(&work, reterr);
+        if (!status)
+                status = make_list(&work, verdicts, reterr);
+        if (!status)
+                status = make_campaigns(&work, reterr);
+        if (!status)
+                status = make_snapshot(&work, reterr);
+        if (!status)
+                status = make_timestamp(&work, reterr);
+        if (status)
+                return status;
+        *ret = work.next;
+        memset(&work.next, 0, sizeof work.next);
+        return SAL_OK;
+}
