@@ -28,7 +28,7 @@ CREATE TABLE machine (
         standing_reason TEXT    NOT NULL CHECK (length(standing_reason) <= 47),
         first_seen_ms   INTEGER NOT NULL,
         last_seen_ms    INTEGER NOT NULL,
-        boot_id         TEXT    NOT NULL CHECK (length(boot_id) <= 64),
+        boots           TEXT    NOT NULL CHECK (length(boots) <= 519), -- ids, newest first, parted by spaces
         facts           TEXT,
         labels          TEXT
 ) STRICT;

@@ -81,10 +81,19 @@ static bool needs_grant(const struct sal_admin_call *call) {
         }
 }
 
+static void see_query(void *arg, const char *key, const char *value) {
+        (void)key, (void)value;
+        *(bool *)arg = true;
+}
+
 static enum sal_status run_granted(struct sal_admin_call *call) {
         struct sal_call *base = &call->call;
         const struct sal_http_cert_info *cert = sal_http_cert(base->request);
         if (needs_grant(call)) {
+                bool query = false;
+                sal_http_query_each(base->request, see_query, &query);
+                if (query)
+                        return sal_fail(&base->err, SAL_E_ELEVATION, "an act that needs a grant takes no query");
                 enum sal_status status =
                         sal_elevation_use(&call->act, sal_http_header_get(base->request, "Salvor-Elevation"),
                                           sal_http_method(base->request), sal_http_path(base->request),

@@ -235,8 +235,10 @@ static int64_t preferred_wait(const struct sal_http_request *request) {
         int64_t seconds = 0;
         for (const char *p = prefer; p && *p;) {
                 p += strspn(p, ", \t");
-                if (strncasecmp(p, "wait=", 5) == 0 && p[5] >= '0' && p[5] <= '9') {
-                        seconds = strtoll(p + 5, NULL, 10);
+                if (strncasecmp(p, "wait=", 5) == 0) {
+                        size_t digits = strspn(p + 5, "0123456789");
+                        bool whole = digits > 0 && digits < 10 && strchr(", \t;", p[5 + digits]);
+                        seconds = whole ? strtoll(p + 5, NULL, 10) : 0;
                         break;
                 }
                 p = strchr(p, ',');
@@ -334,6 +336,7 @@ void sal_api_poll(struct sal_http_request *request) {
         held->call.api = sal_http_plane_data(request);
         held->call.request = request;
         held->wait_seconds = preferred_wait(request);
+        held->poll.arrived_ms = sal_clock_wall_ms();
         held->due_mono_ms = sal_clock_mono_ms() + held->wait_seconds * 1000;
         consider(held);
 }

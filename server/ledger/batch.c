@@ -33,6 +33,10 @@ enum sal_status sal_tx_status(const struct sal_tx *tx) {
         return tx->status;
 }
 
+int64_t sal_tx_overslept_ms(const struct sal_tx *tx) {
+        return tx->overslept_ms;
+}
+
 const char *sal_tx_detail(const struct sal_tx *tx) {
         return tx->detail;
 }
@@ -147,6 +151,8 @@ static enum sal_status begin_batch(struct sal_ledger *ledger) {
                         return status;
         }
         sal_tx_begin(ledger);
+        ledger->tx.overslept_ms = ledger->overslept_ms;
+        ledger->overslept_ms = 0;
         if (ledger->tx.status == SAL_OK && ledger->hooks.begin)
                 ledger->hooks.begin(&ledger->tx, ledger->hooks.arg);
         return ledger->tx.status;

@@ -43,7 +43,7 @@ struct sal_ring_sums {
 
 struct sal_tx {
         struct sal_ledger *ledger;
-        int64_t now_ms, mono_ms;
+        int64_t now_ms, mono_ms, overslept_ms;
         enum sal_status status;
         char detail[SAL_TX_DETAIL_BYTES];
 };
@@ -55,6 +55,7 @@ struct sal_ledger {
         sqlite3 *db;
         sqlite3_stmt *statements[SAL_SQL_COUNT];
         bool busy[SAL_SQL_COUNT];
+        int64_t overslept_ms; /* of the batch that begins next */
         struct sal_tx tx;
 
         /* What the store keeps in memory; read again after every rollback. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,24 @@ void sal_machine_done(struct sal_machine *machine) {
         free(machine->facts);
         free(machine->labels);
         machine->facts = machine->labels = NULL;
+}
+
+enum { BOOTS_BYTES = (SAL_EARLIER_BOOTS + 1) * SAL_BOOT_ID_BYTES };
+
+/* "newest earlier …": a machine's boots in one text. */
+static void write_boots(const struct sal_machine *machine, char ret[static BOOTS_BYTES]) {
+        int len = snprintf(ret, BOOTS_BYTES, "%s", machine->boot_id);
+        for (int i = 0; i < SAL_EARLIER_BOOTS && machine->earlier_boots[i][0]; i++)
+                len += snprintf(ret + len, (size_t)(BOOTS_BYTES - len), " %s", machine->earlier_boots[i]);
+}
+
+static void read_boots(const char *text, struct sal_machine *ret) {
+        for (int i = -1; i < SAL_EARLIER_BOOTS && text && *text; i++) {
+                size_t len = strcspn(text, " ");
+                char *into = i < 0 ? ret->boot_id : ret->earlier_boots[i];
+                snprintf(into, SAL_BOOT_ID_BYTES, "%.*s", (int)len, text);
+                text += len + (text[len] == ' ');
+        }
 }
 
 /* Fills *ret from the row at hand; on failure it holds nothing that must be released. */
@@ -25,7 +44,7 @@ static enum sal_status take_machine(struct sal_query *q, struct sal_machine *ret
         sal_take_text(q, ret->standing_reason, sizeof ret->standing_reason);
         ret->first_seen_ms = sal_take_int(q);
         ret->last_seen_ms = sal_take_int(q);
-        sal_take_text(q, ret->boot_id, sizeof ret->boot_id);
+        read_boots(sal_take_borrowed(q), ret);
         ret->facts = sal_take_copy(q, NULL);
         ret->labels = sal_take_copy(q, NULL);
         if (q->status != SAL_OK)
@@ -63,6 +82,8 @@ static void count(struct sal_tx *tx, enum sal_standing standing, bool deleted, i
 }
 
 enum sal_status sal_machine_insert(struct sal_tx *tx, struct sal_machine *machine) {
+        char boots[BOOTS_BYTES];
+        write_boots(machine, boots);
         sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_MACHINE_INSERT);
         sal_put_text(&q, machine->id);
         sal_put_text(&q, machine->pin);
@@ -76,7 +97,7 @@ enum sal_status sal_machine_insert(struct sal_tx *tx, struct sal_machine *machin
         sal_put_text(&q, machine->standing_reason);
         sal_put_int(&q, machine->first_seen_ms);
         sal_put_int(&q, machine->last_seen_ms);
-        sal_put_text(&q, machine->boot_id);
+        sal_put_text(&q, boots);
         sal_put_text(&q, machine->facts);
         sal_put_text(&q, machine->labels);
         if (sal_query_run(&q) != SAL_OK)
@@ -120,6 +141,8 @@ enum sal_status sal_machine_update(struct sal_tx *tx, const struct sal_machine *
         enum sal_status status = get_keys(tx, machine->row, &keys);
         if (status != SAL_OK)
                 return status;
+        char boots[BOOTS_BYTES];
+        write_boots(machine, boots);
         bool same = keys_equal(&keys, machine);
         sal_autoquery struct sal_query q =
                 sal_query_open(tx, same ? SAL_SQL_MACHINE_UPDATE_SEEN : SAL_SQL_MACHINE_UPDATE);
@@ -130,7 +153,7 @@ enum sal_status sal_machine_update(struct sal_tx *tx, const struct sal_machine *
         sal_put_text(&q, machine->standing_reason);
         sal_put_int(&q, machine->first_seen_ms);
         sal_put_int(&q, machine->last_seen_ms);
-        sal_put_text(&q, machine->boot_id);
+        sal_put_text(&q, boots);
         sal_put_text(&q, machine->facts);
         sal_put_text(&q, machine->labels);
         if (!same) {

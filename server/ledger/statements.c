@@ -3,7 +3,7 @@
 
 #define MACHINE                                                                                      \
         "row, id, pin, opt_out, deleted, anonymous, incarnation, generation, token_used, standing, " \
-        "standing_reason, first_seen_ms, last_seen_ms, boot_id, facts, labels"
+        "standing_reason, first_seen_ms, last_seen_ms, boots, facts, labels"
 #define CAMPAIGN                                                                                         \
         "row, id, version, state, digest, drafted_by, created_ms, started_ms, start_order, rings_open, " \
         "period, halts_resumed, served_offset_ms, served_stopped_ms, last_take_served_ms, "              \
@@ -35,12 +35,12 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
         [SAL_SQL_MACHINE_KEYS] = "SELECT pin, opt_out, deleted, generation, standing FROM machine WHERE row = ?1",
         [SAL_SQL_MACHINE_UPDATE] =
                 "UPDATE machine SET anonymous = ?2, incarnation = ?3, token_used = ?4, standing_reason = ?5, "
-                "first_seen_ms = ?6, last_seen_ms = ?7, boot_id = ?8, facts = ?9, labels = ?10, "
+                "first_seen_ms = ?6, last_seen_ms = ?7, boots = ?8, facts = ?9, labels = ?10, "
                 "pin = ?11, opt_out = ?12, deleted = ?13, generation = ?14, standing = ?15 WHERE row = ?1",
         /* The usual change: it names no column of an index, so SQLite touches none. */
         [SAL_SQL_MACHINE_UPDATE_SEEN] =
                 "UPDATE machine SET anonymous = ?2, incarnation = ?3, token_used = ?4, standing_reason = ?5, "
-                "first_seen_ms = ?6, last_seen_ms = ?7, boot_id = ?8, facts = ?9, labels = ?10 WHERE row = ?1",
+                "first_seen_ms = ?6, last_seen_ms = ?7, boots = ?8, facts = ?9, labels = ?10 WHERE row = ?1",
         [SAL_SQL_MACHINE_EACH] =
                 "SELECT " MACHINE " FROM machine NOT INDEXED WHERE row > ?1 AND deleted = 0 ORDER BY row LIMIT ?2",
         [SAL_SQL_MACHINE_EACH_STANDING] = "SELECT " MACHINE " FROM machine INDEXED BY machine_standing "

@@ -41,6 +41,8 @@ enum sal_standing {
 const char *sal_standing_name(enum sal_standing standing);
 int sal_standing_parse(const char *name); /* -1: none */
 
+enum { SAL_EARLIER_BOOTS = 7 };
+
 struct sal_machine {
         int64_t row; /* 0: not stored yet */
         char id[SAL_MACHINE_ID_BYTES];
@@ -52,11 +54,12 @@ struct sal_machine {
         int64_t generation;  /* of its newest machine token; 0: it holds none */
         bool token_used;     /* the newest token was used at least once */
         enum sal_standing standing;
-        char standing_reason[48];            /* slug, for needs_hands */
-        int64_t first_seen_ms, last_seen_ms; /* unix_ms; 0: never (imported) */
-        char boot_id[SAL_BOOT_ID_BYTES];     /* of the newest poll; "" for none */
-        char *facts;                         /* JSON object text, malloc'ed; NULL: none */
-        char *labels;                        /* JSON object text, malloc'ed; NULL: none */
+        char standing_reason[48];                                 /* slug, for needs_hands */
+        int64_t first_seen_ms, last_seen_ms;                      /* unix_ms; 0: never (imported) */
+        char boot_id[SAL_BOOT_ID_BYTES];                          /* of the newest poll; "" for none */
+        char earlier_boots[SAL_EARLIER_BOOTS][SAL_BOOT_ID_BYTES]; /* before it, newest first; "" for none */
+        char *facts;                                              /* JSON object text, malloc'ed; NULL: none */
+        char *labels;                                             /* JSON object text, malloc'ed; NULL: none */
 };
 void sal_machine_done(struct sal_machine *machine);
 

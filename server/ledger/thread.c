@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH_MAX_DEFAULT = 512, BATCH_MAX_MS_DEFAULT = 20, NEVER = -1 };
+enum { BATCH_MAX_DEFAULT = 512, BATCH_MAX_MS_DEFAULT = 20, NEVER = -1, OVERSLEPT_GRACE_MS = 1000 };
 
 static enum sal_status init(struct sal_ledger *ledger, const struct sal_ledger_config *config) {
         ledger->batch_max = config->batch_max ? config->batch_max : BATCH_MAX_DEFAULT;
@@ -101,6 +101,7 @@ static void wait_change(struct sal_ledger *ledger, int64_t at_mono_ms) {
 /* Sleeps until a batch is wanted. The time in which nothing else is to do goes to the write-ahead log. Returns false
  * when the ledger is stopping and its queue is empty. */
 static bool wait_for_work(struct sal_ledger *ledger, int64_t at_mono_ms) {
+        const int64_t asked_mono_ms = at_mono_ms;
         bool go_on = true;
         pthread_mutex_lock(&ledger->lock);
         while (sal_ledger_depth(ledger) == 0) {
@@ -125,6 +126,8 @@ static bool wait_for_work(struct sal_ledger *ledger, int64_t at_mono_ms) {
         }
         ledger->wake = false;
         pthread_mutex_unlock(&ledger->lock);
+        int64_t late_ms = asked_mono_ms == NEVER ? 0 : sal_clock_mono_ms() - asked_mono_ms - OVERSLEPT_GRACE_MS;
+        ledger->overslept_ms = late_ms > 0 ? late_ms : 0;
         return go_on;
 }
 

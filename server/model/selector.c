@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DOTTED_MAX_PARTS = 16, DOTTED_MAX_DIGITS = 18 };
+enum { DOTTED_MAX_PARTS = 128 }; /* a value has at most 256 bytes */
 
 enum op { OP_ALL, OP_ANY, OP_NOT, OP_EQ, OP_NE, OP_IN, OP_PREFIX, OP_GLOB, OP_LT, OP_LE, OP_GT, OP_GE, OP_EXISTS };
 
@@ -42,9 +42,15 @@ static const struct op_info {
         [OP_EXISTS] = {"exists", "", OPERAND_BOOL},
 };
 
+/* Digits of a part without leading zeros, of any length. */
+struct dotted_part {
+        const char *digits;
+        size_t count;
+};
+
 struct dotted {
-        int count; /* 0: the text is not dotted decimal */
-        uint64_t parts[DOTTED_MAX_PARTS];
+        int count;                                  /* 0: the text is not dotted decimal */
+        struct dotted_part parts[DOTTED_MAX_PARTS]; /* borrowed from the text */
 };
 
 struct node {
@@ -69,12 +75,11 @@ static void read_dotted(const char *text, struct dotted *ret) {
         ret->count = 0;
         for (;;) {
                 size_t digits = strspn(text, "0123456789");
-                if (digits == 0 || digits > DOTTED_MAX_DIGITS || out.count == DOTTED_MAX_PARTS)
+                if (digits == 0 || out.count == DOTTED_MAX_PARTS)
                         return;
-                uint64_t part = 0;
-                for (size_t i = 0; i < digits; i++)
-                        part = part * 10 + (uint64_t)(text[i] - '0');
-                out.parts[out.count++] = part;
+                size_t zeros = strspn(text, "0");
+                out.parts[out.count++] =
+                        (struct dotted_part){.digits = text + zeros, .count = zeros < digits ? digits - zeros : 0};
                 text += digits;
                 if (*text == '\0')
                         break;
@@ -87,8 +92,12 @@ static void read_dotted(const char *text, struct dotted *ret) {
 /* A part that one side lacks counts as 0, because parts start as 0. */
 static int compare_dotted(const struct dotted *a, const struct dotted *b) {
         for (int i = 0; i < DOTTED_MAX_PARTS; i++) {
-                if (a->parts[i] != b->parts[i])
-                        return a->parts[i] < b->parts[i] ? -1 : 1;
+                const struct dotted_part *x = &a->parts[i], *y = &b->parts[i];
+                if (x->count != y->count)
+                        return x->count < y->count ? -1 : 1;
+                int order = x->count ? memcmp(x->digits, y->digits, x->count) : 0;
+                if (order)
+                        return order;
         }
         return 0;
 }

@@ -75,8 +75,10 @@ static enum sal_reason history_reason(const struct sal_candidate *candidate) {
                 return SAL_REASON_OFFERED;
         if (history->state == SAL_OFFER_SUCCEEDED || history->late_applied)
                 return SAL_REASON_ALREADY_SUCCEEDED;
-        if (sal_offer_unsettled(history->state))
-                return SAL_REASON_ALREADY_APPLIED;
+        if (history->state == SAL_OFFER_APPLIED)
+                return SAL_REASON_ALREADY_SUCCEEDED; /* in an earlier boot; only time can tell more */
+        if (history->state == SAL_OFFER_OFFERED)
+                return SAL_REASON_IN_FLIGHT_CAP; /* its own offer is out, and not for this poll */
         if (history->state == SAL_OFFER_NOT_APPLICABLE)
                 return SAL_REASON_NOT_APPLICABLE;
         if (history->attempts >= candidate->campaign->plan.max_attempts)
@@ -106,7 +108,7 @@ enum sal_reason sal_candidate_reason(const struct sal_candidate *candidate, cons
                 return SAL_REASON_RING_NOT_OPEN;
         if (!candidate->room)
                 return SAL_REASON_IN_FLIGHT_CAP;
-        return asker->holds_unsettled ? SAL_REASON_ALREADY_APPLIED : SAL_REASON_OFFERED;
+        return asker->holds_unsettled || asker->stale_boot ? SAL_REASON_IN_FLIGHT_CAP : SAL_REASON_OFFERED;
 }
 
 static struct sal_answer plain(enum sal_reason reason) {

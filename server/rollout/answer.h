@@ -72,6 +72,7 @@ struct sal_asker {
         enum sal_poll_reason reason;
         const struct sal_facts *facts;
         bool holds_unsettled;   /* an offer of any campaign is unsettled */
+        bool stale_boot;        /* a newer boot of this machine is known: nothing new is offered to an older one */
         bool applied_this_boot; /* an offer in state applied was made to this boot */
         int repeat;             /* index of the candidate whose `offered` offer this machine holds, or -1 */
 };

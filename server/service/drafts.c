@@ -142,14 +142,12 @@ enum sal_status sal_draft_delete(const struct sal_act *act, const char *id, int6
 
 /* ---- signatures ---- */
 
-/* The author whose key made the signature: the one that keyid names, else whoever it verifies for. */
+/* The author whose key made the signature; keyid is a hint and only says where to look first. */
 static const struct sal_public_key *signer_of(const struct sal_policy *policy, const struct sal_campaign_row *row,
                                               const char *keyid, const uint8_t *sig, size_t sig_len) {
         const struct sal_public_key *named = sal_policy_author_key(policy, keyid);
-        if (named)
-                return sal_dsse_verify_one(SAL_CAMPAIGN_TYPE, row->payload, row->payload_len, named, sig, sig_len)
-                               ? named
-                               : NULL;
+        if (named && sal_dsse_verify_one(SAL_CAMPAIGN_TYPE, row->payload, row->payload_len, named, sig, sig_len))
+                return named;
         size_t count = 0;
         const struct sal_public_key *const *keys = sal_policy_keys(policy, &count);
         for (size_t i = 0; i < count; i++)

@@ -30,8 +30,9 @@ enum sal_status sal_elevation_open(const struct sal_act *act, const json_t *body
                 status = sal_json_fail(&at, "method", SAL_E_INVALID, reterr, "must be POST, PUT, PATCH or DELETE");
         if (!status)
                 status = sal_json_string(&at, "path", true, 1, 255, &path, reterr);
-        if (!status && strncmp(path, "/api/v1/", 8) != 0)
-                status = sal_json_fail(&at, "path", SAL_E_INVALID, reterr, "must begin with /api/v1/");
+        if (!status && (strncmp(path, "/api/v1/", 8) != 0 || strpbrk(path, "?#%")))
+                status = sal_json_fail(&at, "path", SAL_E_INVALID, reterr,
+                                       "must begin with /api/v1/ and is a path without a query");
         if (!status)
                 status = sal_json_string(&at, "body_sha256", true, 64, 64, &body_sha256, reterr);
         if (!status && !sal_is_sha256_hex(body_sha256))

@@ -3,10 +3,13 @@
 
 #include <string.h>
 
-enum { SAVE_SERVED_MS = 10000 };
+enum { SAVE_SERVED_MS = 10000, HEARTBEAT_MS = 1000 };
 
 /* Served time starts and stops with readiness. */
 static void follow_readiness(struct sal_engine *engine, struct sal_tx *tx) {
+        /* A process that stood still served nobody. */
+        if (engine->mono_base_ms >= 0)
+                engine->mono_base_ms += sal_tx_overslept_ms(tx);
         bool ready = atomic_load(&engine->ready_wanted);
         if (ready == (engine->mono_base_ms >= 0))
                 return;
@@ -130,8 +133,9 @@ static int64_t live_wake(struct sal_engine *engine, const struct sal_live *live,
         int64_t served_ms = served_daemon_ms - live->row.served_offset_ms;
         if (live->next_due_served_ms == -2)
                 return 0;
+        /* Looked at every second while a timer runs, so that standing still is noticed before it counts. */
         if (live->next_due_served_ms >= 0)
-                wake = sooner(wake, live->next_due_served_ms - served_ms);
+                wake = sooner(wake, sooner(HEARTBEAT_MS, live->next_due_served_ms - served_ms));
         int64_t plan = time_may_decide(live) ? plan_wake(live, served_ms, now_ms) : -1;
         return plan >= 0 || (plan < -1) ? sooner(wake, plan) : wake;
 }

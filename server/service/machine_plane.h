@@ -35,6 +35,7 @@ struct sal_report {
 struct sal_poll {
         char machine_id[SAL_MACHINE_ID_BYTES];
         char boot_id[SAL_BOOT_ID_BYTES];
+        int64_t arrived_ms; /* unix_ms */
         enum sal_poll_reason reason;
         struct sal_facts *facts;
         char *facts_text;

@@ -86,6 +86,7 @@ struct poll_work {
         struct sal_poll *poll;
         struct sal_machine machine;
         struct sal_survey survey;
+        bool stale; /* a delayed or held poll of a boot that is over */
 };
 
 /* The window and the served time of a campaign that ended and left the engine. */
@@ -143,11 +144,28 @@ static enum sal_status settle_one(struct poll_work *work, struct sal_offer *offe
         return sal_machine_settle(work->engine, work->tx, &work->machine, offer, event, SAL_CAUSE_NONE, &changed);
 }
 
+/* A drill never stands in the way of a rescue: a machine that asks in earnest gives its drill back. */
+static enum sal_status end_drill(struct poll_work *work) {
+        enum sal_status status = SAL_OK;
+        for (size_t i = 0; !status && i < work->survey.offers.count; i++) {
+                struct sal_offer *offer = &work->survey.offers.items[i];
+                const struct sal_live *live = sal_engine_by_row(work->engine, offer->campaign_row);
+                bool changed;
+                if (work->poll->reason != SAL_POLL_DRILL && live && live->launch->campaign->drill &&
+                    offer->state == SAL_OFFER_OFFERED)
+                        status = sal_machine_settle(work->engine, work->tx, &work->machine, offer, SAL_EVENT_RECALLED,
+                                                    SAL_CAUSE_SUPERSEDED, &changed);
+        }
+        return status;
+}
+
 /* A new boot that failed again settles what came before it. */
 static enum sal_status settle_new_boot(struct poll_work *work) {
         const struct sal_poll *poll = work->poll;
         enum sal_status status = sal_survey_offers(&work->survey);
-        if (status || poll->reason != SAL_POLL_BOOT_FAILURE || poll->volume_locked)
+        if (!status && !work->stale)
+                status = end_drill(work);
+        if (status || work->stale || poll->reason != SAL_POLL_BOOT_FAILURE || poll->volume_locked)
                 return status;
         bool any = false;
         for (size_t i = 0; !status && i < work->survey.offers.count; i++) {
@@ -164,7 +182,7 @@ static enum sal_status repeat_offer(struct poll_work *work, const struct sal_off
         struct sal_poll *poll = work->poll;
         poll->offer_row = held->row;
         poll->attempt = held->attempt;
-        if (strcmp(held->boot_id, poll->boot_id) == 0)
+        if (work->stale || strcmp(held->boot_id, poll->boot_id) == 0)
                 return SAL_OK;
         /* Asked for again from another boot that did not fail: its reports will come from there. */
         struct sal_offer moved = *held;
@@ -214,6 +232,8 @@ static enum sal_status see(struct poll_work *work) {
         const struct sal_poll *poll = work->poll;
         if (work->machine.anonymous && !poll->answer.offer && !work->machine.row)
                 return SAL_OK; /* a stranger without an offer leaves no row behind */
+        if (work->stale)
+                return SAL_OK;
         struct sal_sighting sighting = {
                 .facts_text = poll->facts_text, .boot_id = poll->boot_id, .at_ms = sal_tx_now_ms(work->tx)};
         sighting.standing = sal_standing_of(poll->reason, answer_for_standing(work), poll->volume_locked,
@@ -267,6 +287,8 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
                 if (status == SAL_E_NOT_FOUND)
                         status = SAL_OK; /* a bad item never fails the poll */
         }
+        work.stale = !status && sal_boot_is_stale(&work.machine, poll->boot_id, poll->arrived_ms);
+        work.survey.asker.stale_boot = work.stale;
         if (!status)
                 status = settle_new_boot(&work);
         if (!status)

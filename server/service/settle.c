@@ -49,13 +49,35 @@ static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct
         return status;
 }
 
+static bool may_halt(const struct sal_live *live) {
+        enum sal_campaign_state after;
+        return sal_campaign_next(live->row.state, SAL_ACT_HALT, &after);
+}
+
+/* Halted by a person, or by a campaign that superseded it: what comes in meanwhile counts all the same. */
+static bool stands_by_operator(const struct sal_live *live) {
+        return live->row.state == SAL_CAMPAIGN_HALTED && !live->row.halted_by_engine;
+}
+
+/* The evidence halts what stands already: the state stays, but a resume has to quote this decision now. */
+static enum sal_status halt_standing(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                     const struct sal_decision *decision) {
+        live->row.halted_by_engine = true;
+        live->dirty = true;
+        return sal_decide(engine, tx, live, decision, &live->row.halt_decision);
+}
+
+static enum sal_status halt_running(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                    const struct sal_decision *decision) {
+        return sal_live_halt(engine, tx, live, true, decision);
+}
+
 static enum sal_status judge(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                              const struct sal_slot *slot) {
-        enum sal_campaign_state after;
         if (live->judge_whole)
                 slot = NULL;
         live->judge_whole = false;
-        while (sal_campaign_live(live->row.state) && sal_campaign_next(live->row.state, SAL_ACT_HALT, &after)) {
+        while (sal_campaign_live(live->row.state) && (may_halt(live) || stands_by_operator(live))) {
                 struct sal_evidence evidence = sal_tally_judge(live->tally, slot);
                 enum sal_status status = SAL_OK;
                 if (evidence.verdict == SAL_VERDICT_NONE)
@@ -63,11 +85,10 @@ static enum sal_status judge(struct sal_engine *engine, struct sal_tx *tx, struc
                 if (evidence.verdict == SAL_VERDICT_HOLD_COHORT)
                         status = hold(engine, tx, live, &evidence);
                 else
-                        status = sal_live_halt(engine, tx, live, true,
-                                               &(struct sal_decision){.verdict = "halt",
-                                                                      .by = "engine",
-                                                                      .rule = "6.3",
-                                                                      .evidence = &evidence});
+                        status = (may_halt(live) ? halt_running : halt_standing)(
+                                engine, tx, live,
+                                &(struct sal_decision){
+                                        .verdict = "halt", .by = "engine", .rule = "6.3", .evidence = &evidence});
                 if (status)
                         return status;
                 slot = NULL;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REWRITE_AFTER_MS = 30000, TOUCH_LATE_MAX_MS = 60000 };
+enum { REWRITE_AFTER_MS = 30000, LATE_MAX_MS = 60000 };
 
 static enum sal_status unknown_machine(const char *machine_id, const struct sal_identity *identity, int64_t now_ms,
                                        struct sal_machine *ret) {
@@ -74,6 +74,24 @@ static bool same_text(const char *a, const char *b) {
         return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+bool sal_boot_is_stale(const struct sal_machine *machine, const char *boot_id, int64_t at_ms) {
+        if (!machine->boot_id[0] || strcmp(machine->boot_id, boot_id) == 0)
+                return false;
+        for (int i = 0; i < SAL_EARLIER_BOOTS; i++)
+                if (strcmp(machine->earlier_boots[i], boot_id) == 0)
+                        return true;
+        return at_ms < machine->last_seen_ms && machine->last_seen_ms - at_ms <= LATE_MAX_MS;
+}
+
+static void begin_boot(struct sal_machine *machine, const char *boot_id) {
+        if (machine->boot_id[0]) {
+                memmove(machine->earlier_boots[1], machine->earlier_boots[0],
+                        sizeof machine->earlier_boots - sizeof machine->earlier_boots[0]);
+                memcpy(machine->earlier_boots[0], machine->boot_id, sizeof machine->boot_id);
+        }
+        snprintf(machine->boot_id, sizeof machine->boot_id, "%s", boot_id);
+}
+
 enum sal_status sal_machine_see(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                 const struct sal_sighting *sighting) {
         bool new_facts = sighting->facts_text && !same_text(machine->facts, sighting->facts_text);
@@ -92,7 +110,7 @@ enum sal_status sal_machine_see(struct sal_engine *engine, struct sal_tx *tx, st
                 machine->facts = facts;
         }
         if (new_boot)
-                snprintf(machine->boot_id, sizeof machine->boot_id, "%s", sighting->boot_id);
+                begin_boot(machine, sighting->boot_id);
         machine->standing = sighting->standing;
         snprintf(machine->standing_reason, sizeof machine->standing_reason, "%s", sighting->standing_reason);
         machine->token_used = machine->generation > 0;
@@ -115,7 +133,7 @@ enum sal_status sal_touch_run(struct sal_service *service, struct sal_tx *tx, co
         /* It was gathered for some seconds; what the ledger has seen since then is newer. (Were the difference large,
          * the wall clock would have been set back, and this is the newest there is.) */
         int64_t late_ms = machine.last_seen_ms - touch->at_ms;
-        if (late_ms > 0 && late_ms <= TOUCH_LATE_MAX_MS) {
+        if ((late_ms > 0 && late_ms <= LATE_MAX_MS) || sal_boot_is_stale(&machine, touch->boot_id, touch->at_ms)) {
                 sal_machine_done(&machine);
                 return SAL_OK;
         }

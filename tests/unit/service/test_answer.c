@@ -194,7 +194,7 @@ static void a_requested_poll_settles_nothing(void **state) {
         /* The report comes from the boot that asked last. */
         assert_false(report_from(w, "m-1", offer, "applied", "boot-1", NULL));
         assert_true(report_from(w, "m-1", offer, "applied", "boot-2", NULL));
-        assert_told(poll(w, .machine = "m-1", .boot = "boot-3", .reason = SAL_POLL_REQUESTED), "already_applied");
+        assert_told(poll(w, .machine = "m-1", .boot = "boot-3", .reason = SAL_POLL_REQUESTED), "already_succeeded");
         assert_offer(w, offer, "applied", "");
 }
 
@@ -205,7 +205,7 @@ static void one_unsettled_offer_at_a_time(void **state) {
         start(w, "two", "{\"priority\":9," ONE_RING_ROLLOUT "}");
         assert_int_equal(poll(w, .machine = "m-1").offer, offer);
         assert_true(report(w, "m-1", offer, "applied"));
-        assert_told(poll(w, .machine = "m-1", .boot = "boot-2", .reason = SAL_POLL_REQUESTED), "already_applied");
+        assert_told(poll(w, .machine = "m-1", .boot = "boot-2", .reason = SAL_POLL_REQUESTED), "in_flight_cap");
         assert_string_equal(poll(w, .machine = "m-2").campaign, "two");
         pass(w, MINUTE);
         assert_told(poll(w, .machine = "m-1", .boot = "boot-2", .reason = SAL_POLL_REQUESTED), "in_flight_cap");

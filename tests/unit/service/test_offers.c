@@ -159,7 +159,37 @@ static void not_applicable_never_again(void **state) {
         /* Another version may apply. */
         make_ready(w, "fix", 2, SLOW);
         assert_ok(life(w, SAL_LIFE_START, "fix", .version = 2));
-        assert_told(poll(w, .machine = "m-1"), "offered");
+        assert_told(poll(w, .machine = "m-1"), "in_flight_cap"); /* a boot that is over gets nothing new */
+        assert_told(poll(w, .machine = "m-1", .boot = "boot-5"), "offered");
+}
+
+/* A poll of an earlier boot, delayed on its way or held open over a power cycle, is no news of the machine. */
+static void a_boot_that_is_over(void **state) {
+        struct world *w = *state;
+        start(w, "fix", SLOW);
+        int64_t first = offer_to(w, "m-1");
+        struct told second = poll(w, .machine = "m-1", .boot = "boot-2");
+        assert_offer(w, first, "failed", "repolled");
+        assert_int_equal(second.attempt, 2);
+        struct told late = poll(w, .machine = "m-1", .boot = "boot-1");
+        assert_told(late, "offered");
+        assert_int_equal(late.offer, second.offer);
+        assert_offer(w, second.offer, "offered", "");
+        assert_true(report_from(w, "m-1", second.offer, "applied", "boot-2", NULL));
+        assert_told(poll(w, .machine = "m-1", .boot = "boot-1"), "already_succeeded");
+        assert_offer(w, second.offer, "applied", ""); /* no relapse */
+}
+
+/* A machine that asks in earnest gives its drill back. */
+static void a_drill_is_no_obstacle(void **state) {
+        struct world *w = *state;
+        start(w, "drill", "{\"drill\":true," ONE_RING_ROLLOUT "}");
+        struct told drill = poll(w, .machine = "m-1", .reason = SAL_POLL_DRILL);
+        assert_told(drill, "offered");
+        start(w, "fix", SLOW);
+        assert_string_equal(poll(w, .machine = "m-1").campaign, "fix");
+        assert_offer(w, drill.offer, "recalled", "superseded");
+        assert_told(poll(w, .machine = "m-1", .reason = SAL_POLL_DRILL), "in_flight_cap");
 }
 
 /* It came too late to count, but the machine has the fix. */
@@ -233,6 +263,8 @@ int main(void) {
                                                 world_done),
                 cmocka_unit_test_setup_teardown(a_window_that_is_over, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(not_applicable_never_again, world_setup, world_done),
+                cmocka_unit_test_setup_teardown(a_boot_that_is_over, world_setup, world_done),
+                cmocka_unit_test_setup_teardown(a_drill_is_no_obstacle, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(late_applied_prevents_a_second_offer, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(repeats_and_late_reports_are_harmless, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(another_machines_offer, world_setup, world_done),

@@ -155,7 +155,7 @@ static void sleeping_until_something_is_due(void **state) {
                         fail_msg("%s: after %" PRId64 " ms", due[i].what, world_mono_ms - began_ms);
                 i += happened;
         }
-        assert_true(batches < 200);
+        assert_true(batches < 800); /* a look every second while a timer runs */
 }
 
 int main(void) {
