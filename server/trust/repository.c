@@ -8,7 +8,8 @@ struct work {
         const struct sal_repository_input *input;
         struct sal_tuf_targets *targets;
         struct sal_policy *policy;
-        struct sal_tuf_campaigns *list; /* what shall be in force */
+        struct sal_tuf_campaigns *list;            /* what shall be in force */
+        int64_t expires_ms[SAL_TUF_MAX_CAMPAIGNS]; /* of the campaigns, in the order in which they were listed */
         struct sal_repository_next next;
 };
 
@@ -75,30 +76,81 @@ static bool same_campaign(const char *a, const char *b) {
         return strncmp(a, b, len) == 0 && strrchr(b, '-') == b + len - 1;
 }
 
-static enum sal_admission judge(const struct work *work, const struct sal_repository_envelope *envelope,
-                                struct sal_err *why) {
+static struct sal_tuf_target target_of(const struct sal_repository_envelope *envelope) {
+        struct sal_tuf_target target = {.length = (int64_t)envelope->len};
+        snprintf(target.path, sizeof target.path, "%s", envelope->path);
+        sal_sha256_hex(envelope->bytes, envelope->len, target.sha256);
+        return target;
+}
+
+static bool same_target(const struct sal_tuf_target *a, const struct sal_tuf_target *b) {
+        return strcmp(a->path, b->path) == 0 && a->length == b->length && strcmp(a->sha256, b->sha256) == 0;
+}
+
+/* True and the campaign's expiry when these very bytes were admitted under this name before, under the policy of now.
+ */
+static bool recall(const struct work *work, const struct sal_tuf_target *target, int64_t *ret_expires_ms) {
+        const struct sal_repository_memory *memory = work->input->memory;
+        if (!memory || strcmp(memory->policy_sha256, sal_policy_sha256(work->policy)) != 0 ||
+            strcmp(memory->trust_domain, work->input->trust_domain) != 0)
+                return false;
+        for (size_t i = 0; i < memory->count; i++)
+                if (same_target(&memory->admitted[i].target, target)) {
+                        *ret_expires_ms = memory->admitted[i].expires_ms;
+                        return *ret_expires_ms > work->input->now_ms;
+                }
+        return false;
+}
+
+/* Verifies an envelope, unless it was before. */
+static enum sal_admission admit(const struct work *work, const struct sal_repository_envelope *envelope,
+                                const struct sal_tuf_target *target, int64_t *ret_expires_ms, struct sal_err *why) {
         const struct sal_admission_rules rules = {
                 .policy = work->policy, .trust_domain = work->input->trust_domain, .now_ms = work->input->now_ms};
-        enum sal_admission admission = sal_admit(&rules, envelope->path, envelope->bytes, envelope->len, NULL, why);
+        sal_auto(sal_campaign) struct sal_campaign *campaign = NULL;
+        if (recall(work, target, ret_expires_ms))
+                return SAL_ADMIT_YES;
+        enum sal_admission admission =
+                sal_admit(&rules, envelope->path, envelope->bytes, envelope->len, &campaign, why);
+        if (!admission)
+                *ret_expires_ms = campaign->expires_ms;
+        return admission;
+}
+
+/* Adds an envelope to the list if it may be in force. */
+static enum sal_admission list_one(struct work *work, const struct sal_repository_envelope *envelope,
+                                   struct sal_err *why) {
+        struct sal_tuf_campaigns *list = work->list;
+        struct sal_tuf_target target = target_of(envelope);
+        int64_t expires_ms = 0;
+        enum sal_admission admission = admit(work, envelope, &target, &expires_ms, why);
         if (admission)
                 return admission;
-        for (size_t i = 0; i < work->list->count; i++)
-                if (same_campaign(work->list->targets[i].path, envelope->path)) {
-                        sal_fail(why, SAL_E_CONFLICT, "%s is in the list already", work->list->targets[i].path);
+        for (size_t i = 0; i < list->count; i++)
+                if (same_campaign(list->targets[i].path, target.path)) {
+                        sal_fail(why, SAL_E_CONFLICT, "%s is in the list already", list->targets[i].path);
                         return SAL_ADMIT_TWICE;
                 }
-        if (work->list->count == SAL_TUF_MAX_CAMPAIGNS) {
+        if (list->count == SAL_TUF_MAX_CAMPAIGNS) {
                 sal_fail(why, SAL_E_TOO_MANY, "at most %d campaigns are in force at a time", SAL_TUF_MAX_CAMPAIGNS);
                 return SAL_ADMIT_TOO_MANY;
         }
+        work->expires_ms[list->count] = expires_ms;
+        list->targets[list->count++] = target;
         return SAL_ADMIT_YES;
 }
 
-static void list_one(struct sal_tuf_campaigns *list, const struct sal_repository_envelope *envelope) {
-        struct sal_tuf_target *target = &list->targets[list->count++];
-        snprintf(target->path, sizeof target->path, "%s", envelope->path);
-        target->length = (int64_t)envelope->len;
-        sal_sha256_hex(envelope->bytes, envelope->len, target->sha256);
+static void remember(const struct work *work) {
+        struct sal_repository_memory *memory = work->input->memory;
+        if (!memory)
+                return;
+        *memory = (struct sal_repository_memory){.count = work->list->count};
+        memcpy(memory->policy_sha256, sal_policy_sha256(work->policy), sizeof memory->policy_sha256);
+        snprintf(memory->trust_domain, sizeof memory->trust_domain, "%s", work->input->trust_domain);
+        for (size_t i = 0; i < memory->count; i++) {
+                memory->admitted[i].target = work->list->targets[i];
+                memory->admitted[i].expires_ms = work->expires_ms[i];
+        }
 }
 
 static int compare_paths(const void *a, const void *b) {
@@ -112,14 +164,13 @@ static enum sal_status make_list(struct work *work, struct sal_repository_verdic
         for (size_t i = 0; i < work->input->envelope_count; i++) {
                 const struct sal_repository_envelope *envelope = &work->input->envelopes[i];
                 struct sal_repository_verdict verdict = {0};
-                verdict.admission = judge(work, envelope, &verdict.why);
+                verdict.admission = list_one(work, envelope, &verdict.why);
                 if (verdict.admission == SAL_ADMIT_INTERNAL)
                         return no_memory(reterr);
-                if (!verdict.admission)
-                        list_one(work->list, envelope);
                 if (verdicts)
                         verdicts[i] = verdict;
         }
+        remember(work); /* in the order of expires_ms, before the list is sorted */
         qsort(work->list->targets, work->list->count, sizeof *work->list->targets, compare_paths);
         work->next.listed = work->list->count;
         return SAL_OK;
@@ -168,9 +219,7 @@ static bool same_list(const struct sal_tuf_campaigns *a, const struct sal_tuf_ca
         if (a->count != b->count)
                 return false;
         for (size_t i = 0; i < a->count; i++)
-                if (strcmp(a->targets[i].path, b->targets[i].path) != 0 ||
-                    a->targets[i].length != b->targets[i].length ||
-                    strcmp(a->targets[i].sha256, b->targets[i].sha256) != 0)
+                if (!same_target(&a->targets[i], &b->targets[i]))
                         return false;
         return true;
 }

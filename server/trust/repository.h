@@ -42,6 +42,19 @@ struct sal_repository_verdict {
         struct sal_err why;
 };
 
+/* The envelopes that were admitted last time. Author signatures of the same bytes, under the same policy and trust
+ * domain, hold for ever, so that only what is new has to be verified; expiry is looked at each time. It belongs to the
+ * process that holds the keys and is never read from outside. Begin with all zero. */
+struct sal_repository_memory {
+        char policy_sha256[SAL_SHA256_HEX_BYTES];
+        char trust_domain[SAL_SHA256_HEX_BYTES];
+        size_t count;
+        struct {
+                struct sal_tuf_target target;
+                int64_t expires_ms; /* of the campaign */
+        } admitted[SAL_TUF_MAX_CAMPAIGNS];
+};
+
 struct sal_repository_input {
         int64_t now_ms;           /* wall time */
         const char *trust_domain; /* hex SHA-256 of the pinned 1.root.json */
@@ -59,7 +72,8 @@ struct sal_repository_input {
          */
         int64_t high_water[SAL_TUF_FILES];
         struct sal_repository_signer campaigns, snapshot, timestamp;
-        bool renew; /* sign a new timestamp even when there is no need */
+        bool renew;                           /* sign a new timestamp even when there is no need */
+        struct sal_repository_memory *memory; /* read and written; NULL: verify everything */
 };
 
 struct sal_repository_next {

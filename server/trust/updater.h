@@ -131,6 +131,7 @@ typedef bool sal_update_find(void *context, const char *name, const char **ret_b
 enum sal_status sal_updater_run(struct sal_updater *updater, sal_update_find *find, void *context,
                                 struct sal_err *reterr);
 
+/* Where the update stands. */
 enum sal_update_outcome sal_updater_outcome(const struct sal_updater *updater);
 
 /* Why an update is SAL_UPDATE_UNABLE, and (*ret_file, which may be NULL) over which file; else SAL_UPDATE_FINE. */
