@@ -32,7 +32,7 @@ static int compare_paths(const void *a, const void *b) {
 }
 
 const struct sal_tuf_target *sal_tuf_campaigns_find(const struct sal_tuf_campaigns *campaigns, const char *path) {
-        struct sal_tuf_target key;
+        struct sal_tuf_target key = {0};
         size_t len = strlen(path);
         if (len >= sizeof key.path)
                 return NULL;

@@ -227,7 +227,9 @@ static void full(void **state) {
         size_t bytes = 0;
         for (int i = 0; i < SAL_TUF_FILES; i++)
                 bytes += s->last.files[i].len;
-        assert_true(bytes + s->input.files.file[SAL_TUF_FILE_TARGETS].len + strlen(s->w->policy) < 48 * 1024);
+        bytes += s->input.files.file[SAL_TUF_FILE_TARGETS].len + strlen(s->w->policy);
+        print_message("metadata and policy for %d campaigns: %zu bytes\n", SAL_TUF_MAX_CAMPAIGNS, bytes);
+        assert_true(bytes < 48 * 1024); /* within the 64 KiB of an answer to a poll */
 }
 
 static void never_back(void **state) {

@@ -213,26 +213,39 @@ static void root_version(void **state) {
         }
 }
 
+/* The same content, signed by a stranger under the id of the role's key, and under his own. */
+static void bend_stranger(struct world *w, enum sal_tuf_file file, char **bytes, size_t *len) {
+        sal_autojson json_t *json = NULL;
+        assert_int_equal(sal_json_parse(*bytes, *len, 32, &json, NULL), SAL_OK);
+        const struct sal_private_key *stranger = w->keys[STRANGER];
+        sal_autobuf struct sal_buf again = SAL_BUF_INIT;
+        assert_int_equal(sal_tuf_sign(json_object_get(json, "signed"), &stranger, 1, &again, NULL), SAL_OK);
+        sal_autojson json_t *signed_again = NULL;
+        assert_int_equal(sal_json_parse(again.data, again.len, 32, &signed_again, NULL), SAL_OK);
+        json_t *list = json_object_get(signed_again, "signatures");
+        sal_autojson json_t *renamed = json_deep_copy(json_array_get(list, 0));
+        json_object_set_new(renamed, "keyid", json_string(sal_public_key_id(world_key(w, w->role_keys[file][0]))));
+        json_array_append(list, renamed);
+        free(*bytes);
+        *bytes = sal_json_dump(signed_again);
+        *len = strlen(*bytes);
+}
+
 static void wrong_signers(void **state) {
         struct world *w = *state;
+        world_versions(w, 3);
         for (int f = SAL_TUF_FILE_TIMESTAMP; f < SAL_TUF_FILES; f++) {
-                int own = w->role_keys[f][1];
-                world_versions(w, 3);
-                w->role_keys[f][1] = STRANGER;
-                if (f != SAL_TUF_FILE_TARGETS)
-                        w->role_keys[f][0] = STRANGER;
-                if (f == SAL_TUF_FILE_CAMPAIGNS) { /* the delegation goes on naming the key it named */
-                        w->role_keys[f][0] = own;
-                        w->role_keys[f][1] = own;
-                        world_publish_bent(w, SAL_TUF_FILE_CAMPAIGNS, world_bend_text, "\"sig\":\"", "\"sig\":\"00");
-                } else {
-                        world_publish(w);
-                }
+                world_publish_bent(w, (enum sal_tuf_file)f, bend_stranger, NULL, NULL);
                 refused(w, (enum sal_tuf_file)f, SAL_UPDATE_SIGNATURES);
-                w->role_keys[f][1] = own;
-                if (f != SAL_TUF_FILE_TARGETS)
-                        w->role_keys[f][0] = own;
         }
+        /* one of the two that targets needs */
+        w->role_keys[SAL_TUF_FILE_TARGETS][1] = TARGETS_A;
+        world_publish(w);
+        refused(w, SAL_TUF_FILE_TARGETS, SAL_UPDATE_SIGNATURES);
+        /* targets signed by the online key, which signs everything else */
+        w->role_keys[SAL_TUF_FILE_TARGETS][0] = w->role_keys[SAL_TUF_FILE_TARGETS][1] = ONLINE;
+        world_publish(w);
+        refused(w, SAL_TUF_FILE_TARGETS, SAL_UPDATE_SIGNATURES);
 }
 
 /* Targets needs two keys: one key's signature, given again under the other's id, is one. */
