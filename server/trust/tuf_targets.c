@@ -37,6 +37,8 @@ const struct sal_tuf_target *sal_tuf_campaigns_find(const struct sal_tuf_campaig
         if (len >= sizeof key.path)
                 return NULL;
         memcpy(key.path, path, len + 1);
+        /* {0} has set every member; cppcheck forgets it at the memcpy. */
+        // cppcheck-suppress uninitvar
         return bsearch(&key, campaigns->targets, campaigns->count, sizeof key, compare_paths);
 }
 
