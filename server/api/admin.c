@@ -143,6 +143,11 @@ static bool finish(struct sal_call *base) {
                 submit(call);
                 return false;
         }
+        if (strcmp(sal_http_method(base->request), "GET") != 0)
+                sal_log(SAL_LOG_INFO, "admin.act", SAL_F_STR("operator", call->operator_name),
+                        SAL_F_STR("method", sal_http_method(base->request)),
+                        SAL_F_STR("path", sal_http_path(base->request)),
+                        SAL_F_STR("request", sal_http_request_id(base->request)));
         if (call->link[0]) {
                 reply_csv(call);
         } else if (call->route->success == 204) {
@@ -156,9 +161,6 @@ static bool finish(struct sal_call *base) {
         } else {
                 sal_reply_json_take(base->request, call->route->success, SAL_STEAL(call->json));
         }
-        if (strcmp(sal_http_method(base->request), "GET") != 0)
-                sal_log(SAL_LOG_INFO, "admin.act", SAL_F_STR("operator", call->operator_name),
-                        SAL_F_STR("request", sal_http_request_id(base->request)));
         return true;
 }
 
