@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the text by libconfuse. Every value comes as text, for the table in config.c is stricter than the library. */
 #include "api/api.h"
+#include "base/json.h"
 #include "daemon/config.h"
 #include "trust/file.h"
 
@@ -71,13 +72,17 @@ static int plane_of(const char *section) {
         return -1;
 }
 
-/* Operator names go into logs, the journal and answers. */
+/* Operator names go into logs, the journal and answers; one that JSON cannot hold would fail every write of its owner,
+ * the kill switch included. */
 static bool operator_name_fits(const char *name) {
         size_t len = strlen(name);
-        for (size_t i = 0; i < len; i++)
-                if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+        sal_autojson json_t *utf8 = json_stringn(name, len); /* NULL for what is no UTF-8 */
+        for (size_t i = 0; i < len; i++) {
+                const unsigned char *at = (const unsigned char *)name + i;
+                if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) /* C0, DEL, C1 */
                         return false;
-        return len > 0 && len < sizeof((struct sal_operator *)NULL)->name;
+        }
+        return utf8 && len > 0 && len < sizeof((struct sal_operator *)NULL)->name;
 }
 
 static struct sal_conf_operator *operator_of(const cfg_t *cfg) {
@@ -86,7 +91,7 @@ static struct sal_conf_operator *operator_of(const cfg_t *cfg) {
                 if (strcmp(conf->operators[i].name, cfg->title) == 0)
                         return &conf->operators[i];
         if (!operator_name_fits(cfg->title)) {
-                refuse(cfg->line, "an operator's name has 1 to 63 bytes and no control characters");
+                refuse(cfg->line, "an operator's name has 1 to 63 bytes of UTF-8 and no control characters");
                 return NULL;
         }
         if (conf->operator_count == SAL_OPERATORS_MAX) {

@@ -364,6 +364,9 @@ BAD_CONFIGURATIONS = {
     "role": lambda d: d.conf.operator("x", d.admin_certificate, "emperor"),
     "operator certificate": lambda d: d.conf.operator("x", "/nonexistent.crt", "viewer"),
     "operator twice": lambda d: d.conf.operator("admin", d.admin_certificate, "viewer"),
+    "operator name in Latin-1": lambda d: d.conf.path.write_bytes(
+        d.conf.path.read_bytes() + f'\noperator "J\xfcrgen" {{\n  certificate = "{d.admin_certificate}"\n  role = "viewer"\n}}\n'
+        .encode("latin-1")),
     "limit negative": lambda d: d.conf.set("machine.connections_max", -1),
     "limit huge": lambda d: d.conf.set("machine.connections_max", 10**9),
     "workers": lambda d: d.conf.set("workers", 100000),

@@ -93,14 +93,16 @@ static void what_stands_there_is_read(void **state) {
                 good("/* a comment\n   of \"two lines */\nworkers = 4 # threads\nlog_level = debug // loud\n" GOOD
                      "anonymous_poll = on\nops {\n  address = \"::1\"\n  port = 0\n}\n"
                      "operator \"ada\" {\n  certificate = \"ada.crt\"\n  role = \"author\"\n}\n"
-                     "operator bob {\n  certificate = \"/b.crt\"\n  role = viewer\n}\n");
+                     "operator bob {\n  certificate = \"/b.crt\"\n  role = viewer\n}\n"
+                     "operator \"J\u00fcrgen \u2713\" {\n  certificate = \"/j.crt\"\n  role = viewer\n}\n");
         assert_int_equal(conf->values[SAL_CONF_WORKERS].number, 4);
         assert_int_equal(conf->values[SAL_CONF_WORKERS].line, 3);
         assert_int_equal(conf->values[SAL_CONF_LOG_LEVEL].number, SAL_LOG_DEBUG);
         assert_int_equal(conf->values[SAL_CONF_ANONYMOUS_POLL].number, 1);
         assert_string_equal(conf->planes[SAL_PLANE_OPS].values[SAL_CONF_ADDRESS].text, "::1");
         assert_int_equal(conf->planes[SAL_PLANE_OPS].values[SAL_CONF_PORT].number, 0);
-        assert_int_equal(conf->operator_count, 2);
+        assert_int_equal(conf->operator_count, 3);
+        assert_string_equal(conf->operators[2].name, "J\u00fcrgen \u2713");
         assert_string_equal(conf->operators[0].name, "ada");
         assert_in_folder(&conf->operators[0].values[SAL_CONF_OPERATOR_CERTIFICATE], "ada.crt");
         assert_int_equal(conf->operators[0].values[SAL_CONF_OPERATOR_ROLE].number, SAL_ROLE_AUTHOR);
@@ -149,6 +151,12 @@ static const struct bad {
         {GOOD "operator {\n}\n", 15, "title"},
         {GOOD "operator \"\" {\n}\n", 16, "1 to 63 bytes"},
         {GOOD "operator \"a\\nb\" {\n}\n", 16, "no control characters"},
+        {GOOD "operator \"J\xfcrgen\" {\n}\n", 16, "1 to 63 bytes of UTF-8"},
+        {GOOD "operator \"J\xfcrgen\" {\n  role = viewer\n}\n", 16, "1 to 63 bytes of UTF-8"},
+        {GOOD "operator \"a\xc0\x80\" {\n}\n", 16, "1 to 63 bytes of UTF-8"},
+        {GOOD "operator \"a\xed\xa0\x80\" {\n}\n", 16, "1 to 63 bytes of UTF-8"},
+        {GOOD "operator \"a\xc3\" {\n}\n", 16, "1 to 63 bytes of UTF-8"},
+        {GOOD "operator \"a\xc2\x9b\" {\n}\n", 16, "no control characters"},
         {GOOD "operator 0123456789012345678901234567890123456789012345678901234567890123 {\n}\n", 16, "63 bytes"},
         {GOOD "workers = many\n", 15, "workers = \"many\" is not a whole number; 0 to 64 threads"},
         {GOOD "workers = 1.5\n", 15, "not a whole number"},
