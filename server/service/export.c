@@ -40,40 +40,95 @@ static bool keep_newest(void *arg, const struct sal_journal_entry *entry) {
         return true;
 }
 
+/* A campaign that may be exported. */
+struct choice {
+        char id[SAL_CAMPAIGN_ID_BYTES];
+        int64_t version;
+        int64_t rank; /* live ones first, then by the time of their last change */
+};
+
 struct export {
         const struct sal_act *act;
         json_t *campaigns;
+        struct choice *choices;
+        size_t count, capacity;
         enum sal_status status;
 };
 
-static bool export_campaign(void *arg, const struct sal_campaign_row *stored) {
+static bool collect_choice(void *arg, const struct sal_campaign_row *row) {
         struct export *export = arg;
+        if (export->count == export->capacity) {
+                size_t capacity = export->capacity ? export->capacity * 2 : 64;
+                struct choice *grown = realloc(export->choices, capacity * sizeof *grown);
+                if (!grown) {
+                        export->status = SAL_E_NOMEM;
+                        return false;
+                }
+                export->choices = grown;
+                export->capacity = capacity;
+        }
+        struct choice *choice = &export->choices[export->count++];
+        int64_t when_ms = row->started_ms ? row->started_ms : row->created_ms;
+        *choice = (struct choice){.version = row->version, .rank = sal_campaign_live(row->state) ? INT64_MAX : when_ms};
+        snprintf(choice->id, sizeof choice->id, "%s", row->id);
+        return true;
+}
+
+static int by_choice_rank(const void *a, const void *b) {
+        const struct choice *x = a, *y = b;
+        return x->rank > y->rank ? -1 : x->rank < y->rank;
+}
+
+static int by_name(const void *a, const void *b) {
+        const struct choice *x = a, *y = b;
+        int order = strcmp(x->id, y->id);
+        return order ? order : x->version < y->version ? -1 : x->version > y->version;
+}
+
+static enum sal_status export_campaign(const struct export *export, const struct choice *choice) {
         json_t *view = NULL;
-        export->status = sal_campaign_show(export->act, stored->id, stored->version, &view, NULL);
-        if (export->status)
-                return false;
+        enum sal_status status = sal_campaign_show(export->act, choice->id, choice->version, &view, NULL);
+        if (status)
+                return status;
         struct newest newest = {.items = json_array()};
-        export->status = sal_journal_each_decision(export->act->tx, stored->id, stored->version, 0, UINT32_MAX,
-                                                   keep_newest, &newest);
+        status = sal_journal_each_decision(export->act->tx, choice->id, choice->version, 0, UINT32_MAX, keep_newest,
+                                           &newest);
         json_object_set_new(view, "decisions", newest.items);
         json_object_del(view, "in_words");
         json_object_del(view, "missing");
         if (!json_object_get(view, "evidence"))
                 json_object_set_new(view, "evidence", json_null());
         json_array_append_new(export->campaigns, view);
-        return export->status == SAL_OK;
+        return status;
+}
+
+/* Every live campaign, and of the others the newest, up to CAMPAIGNS_EXPORTED; in the order of their names. */
+static enum sal_status export_campaigns(struct export *export, size_t *ret_left_out) {
+        enum sal_status status =
+                sal_campaign_row_each(export->act->tx, "", 0, UINT32_MAX, false, collect_choice, export);
+        if (!status)
+                status = export->status;
+        if (status)
+                return status;
+        qsort(export->choices, export->count, sizeof *export->choices, by_choice_rank);
+        size_t kept = export->count < CAMPAIGNS_EXPORTED ? export->count : CAMPAIGNS_EXPORTED;
+        *ret_left_out = export->count - kept;
+        qsort(export->choices, kept, sizeof *export->choices, by_name);
+        for (size_t i = 0; !status && i < kept; i++)
+                status = export_campaign(export, &export->choices[i]);
+        return status;
 }
 
 enum sal_status sal_export(const struct sal_act *act, json_t **ret, struct sal_err *reterr) {
         (void)reterr;
         struct sal_engine *engine = act->service->engine;
         struct export export = {.act = act, .campaigns = json_array()};
+        size_t left_out = 0;
         enum sal_status status;
         json_t *fleet = fleet_view(act, &status);
         if (!status)
-                status = sal_campaign_row_each(act->tx, "", 0, CAMPAIGNS_EXPORTED, false, export_campaign, &export);
-        if (!status)
-                status = export.status;
+                status = export_campaigns(&export, &left_out);
+        free(export.choices);
         if (status) {
                 json_decref(fleet);
                 json_decref(export.campaigns);
@@ -86,6 +141,8 @@ enum sal_status sal_export(const struct sal_act *act, json_t **ret, struct sal_e
         *ret = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "schema", "salvor.export/1", "seq",
                          (json_int_t)sal_journal_seq(act->tx), "generated_at", sal_view_time(sal_tx_now_ms(act->tx)),
                          "server", server, "fleet", fleet, "campaigns", export.campaigns);
+        if (*ret && left_out)
+                json_object_set_new(*ret, "left_out", json_integer((json_int_t)left_out));
         return *ret ? SAL_OK : SAL_E_NOMEM;
 }
 

@@ -73,6 +73,24 @@ static void preview_counts_as_the_engine_does(void **state) {
                 assert_int_equal(live_of(w, "fix")->waiting[i], matching[i]);
 }
 
+/* However many there have been: the live ones are never the ones that are left out. */
+static void an_export_of_many(void **state) {
+        struct world *w = *state;
+        for (int i = 0; i < 201; i++) {
+                char id[16];
+                snprintf(id, sizeof id, "a-%d", i);
+                world_wall_ms += 1000;
+                make_ready(w, id, 1, SIMPLE);
+        }
+        start(w, "zz", SIMPLE);
+        const json_t *view = see(w, export, NULL);
+        const json_t *campaigns = json_object_get(view, "campaigns");
+        assert_int_equal(json_array_size(campaigns), 200);
+        assert_int_equal(int_in(view, "left_out"), 2);
+        assert_string_equal(text_in(json_array_get(campaigns, 0), "id"), "a-10"); /* a-0 and a-1 are the oldest */
+        assert_string_equal(text_in(json_array_get(campaigns, 199), "id"), "zz");
+}
+
 static void the_export(void **state) {
         struct world *w = *state;
         know_fleet(w, 30);
@@ -149,6 +167,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(explain_agrees_with_polls, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(preview_counts_as_the_engine_does, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(the_export, world_setup, world_done),
+                cmocka_unit_test_setup_teardown(an_export_of_many, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(events, world_setup, world_done),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
