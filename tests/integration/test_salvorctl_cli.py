@@ -241,6 +241,15 @@ def test_what_the_server_says_is_printed_harmless(fake, made):
     assert "\x1b" not in raw and "\u202e" not in raw and json.loads(raw)["items"][0]["title"] == evil
 
 
+def test_names_that_a_machine_chose_are_printed_harmless(fake, made):
+    evil = "a\x1b[31m\x07\u202eb\u2066\x9b1m\r\nlast"
+    fake.routes["GET", "/api/v1/machines/m1"] = (200, {"machine_id": "m1", "facts": {evil: "x", "ok": 1}, evil: {evil: evil}})
+    done = ctl("-C", made, "machine", "show", "m1")
+    assert done.returncode == 0 and "facts.ok             1\n" in done.stdout
+    assert not [c for c in "\x1b\x07\u202e\u2066\x9b\r" if c in done.stdout]
+    assert "facts.a\\x1b[31m\\x07\\u{202e}b" in done.stdout and not any(l.startswith("last") for l in done.stdout.splitlines())
+
+
 @pytest.mark.parametrize(
     "status, slug, code",
     [

@@ -153,9 +153,9 @@ static void print_document(const json_t *document) {
                 const char *inner;
                 json_t *inner_value;
                 json_object_foreach (value, inner, inner_value) {
-                        char label[96];
-                        snprintf(label, sizeof label, "%.40s.%.40s", key, inner);
-                        sal_out_member(stdout, label, inner_value);
+                        sal_autobuf struct sal_buf label = SAL_BUF_INIT;
+                        sal_buf_printf(&label, "%s.%s", key, inner);
+                        sal_out_member(stdout, label.data ? label.data : "", inner_value);
                 }
         }
 }

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { LABEL_COLUMNS = 19 };
+
 void sal_table_done(struct sal_table *table) {
         for (size_t i = 0; i < table->count; i++)
                 free(table->cells[i]);
@@ -127,7 +129,9 @@ void sal_out_member(FILE *stream, const char *label, const json_t *value) {
         write_plain(&text, value);
         if (!text.len)
                 return;
-        fprintf(stream, "%-20s ", label);
+        sal_autobuf struct sal_buf name = SAL_BUF_INIT;
+        sal_safe_append(&name, label, strlen(label)); /* names of facts come from machines */
+        print_cell(stream, name.data ? name.data : "", LABEL_COLUMNS, false, false);
         sal_safe_print(stream, text.data);
         fputc('\n', stream);
 }

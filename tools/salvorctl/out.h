@@ -37,7 +37,7 @@ void sal_table_print(const struct sal_table *table, FILE *stream, const char *em
 
 /* Pretty JSON, ASCII only, with a newline. */
 void sal_out_json(const json_t *value);
-/* One line "name: value" of a document, aligned; nothing when the member is missing. */
+/* One line "name: value" of a document, aligned and harmless, the name too; nothing when the member is missing. */
 void sal_out_member(FILE *stream, const char *label, const json_t *value);
 /* Text of several lines, each indented and harmless. */
 void sal_out_lines(FILE *stream, const char *text);
