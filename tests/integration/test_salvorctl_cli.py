@@ -408,9 +408,13 @@ def test_payload_prints_the_exact_bytes(fake, made):
     assert done.stdout == payload
 
 
+STATE_AFTER = {"start": "active", "resume": "active", "advance": "active", "withdraw": "withdrawn", "pause": "paused",
+               "halt": "halted"}  # fmt: skip
+
+
 @pytest.mark.parametrize("verb", ["start", "resume", "advance", "withdraw"])
 def test_elevated_acts_obtain_their_grant(fake, made, verb):
-    fake.routes["POST", f"/api/v1/campaigns/fix/2/{verb}"] = (200, {"id": "fix", "version": 2, "state": "active"})
+    fake.routes["POST", f"/api/v1/campaigns/fix/2/{verb}"] = (200, {"id": "fix", "version": 2, "state": STATE_AFTER[verb]})
     done = ctl("-C", made, "campaign", verb, "fix@2", "--reason", "because")
     assert done.returncode == 0, done.stderr
     assert [r[1] for r in fake.seen] == ["/api/v1/elevations", f"/api/v1/campaigns/fix/2/{verb}"]
@@ -419,7 +423,7 @@ def test_elevated_acts_obtain_their_grant(fake, made, verb):
 
 @pytest.mark.parametrize("verb", ["pause", "halt"])
 def test_stopping_needs_no_grant_and_no_reason(fake, made, verb):
-    fake.routes["POST", f"/api/v1/campaigns/fix/2/{verb}"] = (200, {"id": "fix", "version": 2, "state": "halted"})
+    fake.routes["POST", f"/api/v1/campaigns/fix/2/{verb}"] = (200, {"id": "fix", "version": 2, "state": STATE_AFTER[verb]})
     assert ctl("-C", made, "campaign", verb, "fix@2").returncode == 0
     assert len(fake.seen) == 1
     assert "via salvorctl" in json.loads(fake.seen[0][4])["reason"]
@@ -443,6 +447,67 @@ def test_a_grant_is_obtained_when_the_server_asks_for_one(fake, made):
     # Asked for again and again: once is enough, then it is an error.
     fake.routes["PUT", "/api/v1/rings"] = lambda _: problem(403, "elevation-required", "needs a grant")
     assert ctl("-C", made, "rings", "set", made / "rings.json").returncode == 6
+
+
+CONFIRMED = [
+    (["kill-switch", "on", "--reason", "x"], "PUT", "kill-switch", {"engaged": True}, {"engaged": False}),
+    (["kill-switch", "off", "--reason", "x"], "PUT", "kill-switch", {"engaged": False}, {"engaged": True}),
+    (["kill-switch", "show"], "GET", "kill-switch", {"engaged": False}, {"engaged": "no"}),
+    *[(["campaign", verb, "fix@2", "--reason", "x"], "POST", f"campaigns/fix/2/{verb}",
+       {"id": "fix", "version": 2, "state": state}, {"id": "fix", "version": 2, "state": "ready"})
+      for verb, state in STATE_AFTER.items()],
+    (["campaign", "halt", "fix@2", "--reason", "x"], "POST", "campaigns/fix/2/halt",
+     {"id": "fix", "version": 2, "state": "halted"}, {"id": "other", "version": 2, "state": "halted"}),
+    (["campaign", "halt", "fix@2", "--reason", "x"], "POST", "campaigns/fix/2/halt",
+     {"id": "fix", "version": 2, "state": "halted"}, {"id": "fix", "version": 3, "state": "halted"}),
+    (["campaign", "show", "fix@2"], "GET", "campaigns/fix/2", {"id": "fix", "version": 2, "state": "draft"}, {"id": "fix"}),
+    (["campaign", "preview", "fix@2"], "GET", "campaigns/fix/2/preview", {"matching": 0}, {"matching": "0"}),
+    (["machine", "show", "m1"], "GET", "machines/m1", {"machine_id": "m1"}, {"machine_id": "m2"}),
+    (["machine", "pin", "m1", "canary"], "PATCH", "machines/m1", {"machine_id": "m1", "pin": "canary"},
+     {"machine_id": "m1", "pin": None}),
+    (["machine", "pin", "m1", "--none"], "PATCH", "machines/m1", {"machine_id": "m1", "pin": None},
+     {"machine_id": "m1", "pin": "canary"}),
+    (["machine", "opt-out", "m1"], "PATCH", "machines/m1", {"machine_id": "m1", "opt_out": True},
+     {"machine_id": "m1", "opt_out": False}),
+    (["machine", "opt-out", "m1"], "PATCH", "machines/m1", {"machine_id": "m1", "opt_out": True},
+     {"machine_id": "m2", "opt_out": True}),
+    (["token", "create"], "POST", "enrollment-tokens", {"token": "secret"}, {"token": ""}),
+    (["rings", "show"], "GET", "rings", {"rings": []}, {"rings": None}),
+    (["export"], "GET", "export", {"schema": "salvor.export/1"}, {"schema": "salvor.export/2"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("args, method, path, good, opposite", CONFIRMED)
+def test_only_an_answer_that_confirms_is_success(fake, made, args, method, path, good, opposite):
+    route = method, f"/api/v1/{path}"
+    fake.routes[route] = (200, good)
+    assert ctl("-C", made, *args).returncode == 0
+    for bad in (None, b"", {}, [], True, opposite):
+        fake.routes[route] = (200, bad)
+        done = ctl("-C", made, *args)
+        assert done.returncode == 1 and done.stdout == "", (bad, done)
+        assert "the server's answer is none" in done.stderr, (bad, done)
+        said = json.loads(ctl("-C", made, "--json", *args).stdout)["error"]
+        assert said["exit"] == 1 and "the server's answer is none" in said["detail"]
+
+
+@pytest.mark.parametrize(
+    "args, path",
+    [
+        (["campaign", "delete", "fix@2"], "campaigns/fix/2"),
+        (["machine", "delete", "m1"], "machines/m1"),
+        (["token", "delete", "t1"], "enrollment-tokens/t1"),
+        (["artifact", "delete", "0" * 64], f"artifacts/{'0' * 64}"),
+    ],
+)
+def test_only_204_says_that_it_is_deleted(fake, made, args, path):
+    fake.routes["DELETE", f"/api/v1/{path}"] = (204, b"")
+    assert ctl("-C", made, *args).stdout.startswith("deleted ")
+    assert json.loads(ctl("-C", made, "--json", *args).stdout) is None
+    for bad in (None, b"", {}, {"deleted": True}):
+        fake.routes["DELETE", f"/api/v1/{path}"] = (200, bad)
+        done = ctl("-C", made, *args)
+        assert done.returncode == 1 and done.stdout == "" and "the server's answer is none" in done.stderr
 
 
 def test_acknowledgement_is_explained(fake, made):

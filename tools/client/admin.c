@@ -249,6 +249,9 @@ enum sal_status sal_admin_json(struct sal_admin *admin, const struct sal_admin_c
         enum sal_status status = sal_admin_do(admin, call, &reply, reterr);
         if (status)
                 return status;
+        if (reply.body.len == 0 && reply.status != 204)
+                return sal_fail(reterr, SAL_E_MALFORMED, "the server's answer is none: %.200s, status %d, nothing else",
+                                call->path, reply.status);
         if (reply.body.len == 0) {
                 *ret = json_null();
                 return SAL_OK;

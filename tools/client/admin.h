@@ -61,7 +61,8 @@ enum sal_status sal_admin_machine_url(struct sal_admin *admin, const char **ret,
 enum sal_status sal_admin_do(struct sal_admin *admin, const struct sal_admin_call *call, struct sal_client_reply *reply,
                              struct sal_err *reterr);
 
-/* The same for JSON answers: *ret is the parsed body (a JSON null when there was none). */
+/* The same for JSON answers: *ret is the parsed body (a JSON null for 204). Errors: SAL_E_MALFORMED too, when the body
+ * is no JSON, or is empty and the status is not 204. */
 enum sal_status sal_admin_json(struct sal_admin *admin, const struct sal_admin_call *call, json_t **ret,
                                struct sal_err *reterr);
 

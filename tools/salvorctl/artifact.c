@@ -2,6 +2,7 @@
 /* salvorctl artifact put, list, get, delete: files that campaigns restore or run, named by their SHA-256. */
 #include "base/encode.h"
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 
 #include <errno.h>
@@ -46,8 +47,10 @@ static enum sal_status run_put(struct sal_ctl *ctl, struct sal_err *reterr) {
                                             .file_len = info.st_size,
                                             .content_type = "application/octet-stream",
                                             .timeout_ms = 3600 * 1000};
-        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
-        status = sal_admin_do(ctl->admin, &call, &reply, reterr);
+        sal_autojson json_t *answer = NULL;
+        status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (!status && !sal_ctl_says(answer, "sha256", sha256))
+                status = sal_ctl_unconfirmed(reterr, "that it has %s", sha256);
         if (status)
                 return status;
         /* What a campaign's action says of it, ready to be pasted. */
@@ -92,17 +95,11 @@ static enum sal_status run_get(struct sal_ctl *ctl, struct sal_err *reterr) {
 static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
         enum sal_status status = artifact_path(ctl->args[0], path, reterr);
-        const struct sal_admin_call call = {.method = "DELETE", .path = path};
-        sal_autojson json_t *answer = NULL;
         if (!status)
-                status = sal_admin_json(ctl->admin, &call, &answer, reterr);
-        if (status)
-                return status;
-        if (ctl->json)
-                sal_out_json(answer);
-        else
+                status = sal_ctl_delete(ctl, path, reterr);
+        if (!status && !ctl->json)
                 sal_out_line(stdout, "deleted ", ctl->args[0], NULL);
-        return SAL_OK;
+        return status;
 }
 
 static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {

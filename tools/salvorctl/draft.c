@@ -5,6 +5,7 @@
 #include "client/config.h"
 #include "client/fill.h"
 #include "command.h"
+#include "confirm.h"
 #include "model/campaign.h"
 #include "out.h"
 #include "trust/file.h"
@@ -122,6 +123,8 @@ static enum sal_status run_create(struct sal_ctl *ctl, struct sal_err *reterr) {
                                             .content_type = SAL_CAMPAIGN_TYPE};
         sal_autojson json_t *answer = NULL;
         status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (!status)
+                status = sal_ctl_confirm_campaign(answer, campaign->id, campaign->version, NULL, reterr);
         if (status)
                 return status;
         if (ctl->json) {
@@ -130,8 +133,7 @@ static enum sal_status run_create(struct sal_ctl *ctl, struct sal_err *reterr) {
         }
         char name[128];
         snprintf(name, sizeof name, "%s@%lld", campaign->id, (long long)campaign->version);
-        sal_out_line(stdout, "created ", name, " (", *sal_text(answer, "state") ? sal_text(answer, "state") : "draft",
-                     ")", NULL);
+        sal_out_line(stdout, "created ", name, " (", sal_text(answer, "state"), ")", NULL);
         sal_out_line(stdout, "next: salvorctl campaign sign ", name, " --key FILE", NULL);
         return SAL_OK;
 }
@@ -190,6 +192,8 @@ static enum sal_status run_attach(struct sal_ctl *ctl, struct sal_err *reterr) {
         const struct sal_admin_call call = {.method = "POST", .path = path, .body = body};
         sal_autojson json_t *answer = NULL;
         status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (!status)
+                status = sal_ctl_confirm_campaign(answer, campaign.id, campaign.version, NULL, reterr);
         if (status)
                 return status;
         if (ctl->json)
@@ -204,16 +208,10 @@ static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_UNSIGNED, &campaign, reterr);
         if (status)
                 return status;
-        const struct sal_admin_call call = {.method = "DELETE", .path = campaign.path};
-        sal_autojson json_t *answer = NULL;
-        status = sal_admin_json(ctl->admin, &call, &answer, reterr);
-        if (status)
-                return status;
-        if (ctl->json)
-                sal_out_json(answer);
-        else
+        status = sal_ctl_delete(ctl, campaign.path, reterr);
+        if (!status && !ctl->json)
                 printf("deleted %s@%lld\n", campaign.id, (long long)campaign.version);
-        return SAL_OK;
+        return status;
 }
 
 const struct sal_command sal_commands_draft[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl export: the state of everything as one document, or the journal as lines. */
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 
 #include <string.h>
@@ -61,6 +62,8 @@ static enum sal_status run_export(struct sal_ctl *ctl, struct sal_err *reterr) {
                 return sal_fail(reterr, SAL_E_USAGE, "--after and --limit belong to --events");
         sal_autojson json_t *document = NULL;
         enum sal_status status = sal_admin_get(ctl->admin, "/api/v1/export", NULL, &document, reterr);
+        if (!status && !sal_ctl_says(document, "schema", "salvor.export/1"))
+                status = sal_ctl_unconfirmed(reterr, "\"schema\": \"salvor.export/1\"");
         if (!status)
                 sal_out_json(document);
         return status;

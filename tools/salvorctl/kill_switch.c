@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl kill-switch on, off, show. */
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 
 #include <string.h>
 
-static enum sal_status print_switch(struct sal_ctl *ctl, const json_t *document) {
+static enum sal_status print_switch(struct sal_ctl *ctl, const json_t *document, struct sal_err *reterr) {
+        if (!json_is_boolean(json_object_get(document, "engaged")))
+                return sal_ctl_unconfirmed(reterr, "whether the kill switch is on");
         if (ctl->json) {
                 sal_out_json(document);
                 return SAL_OK;
@@ -21,7 +24,7 @@ static enum sal_status print_switch(struct sal_ctl *ctl, const json_t *document)
 static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         sal_autojson json_t *document = NULL;
         enum sal_status status = sal_admin_get(ctl->admin, "/api/v1/kill-switch", NULL, &document, reterr);
-        return status ? status : print_switch(ctl, document);
+        return status ? status : print_switch(ctl, document, reterr);
 }
 
 static enum sal_status run_turn(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -39,11 +42,10 @@ static enum sal_status run_turn(struct sal_ctl *ctl, struct sal_err *reterr) {
         status = sal_admin_json(ctl->admin, &call, &answer, reterr);
         if (status)
                 return status;
-        if (!json_is_object(answer)) {
-                json_decref(answer);
-                answer = json_incref(body);
-        }
-        return print_switch(ctl, answer);
+        const json_t *said = json_object_get(answer, "engaged");
+        if (engaged ? !json_is_true(said) : !json_is_false(said))
+                return sal_ctl_unconfirmed(reterr, "that the kill switch is %s", ctl->command->verb);
+        return print_switch(ctl, answer, reterr);
 }
 
 const struct sal_command sal_commands_kill_switch[] = {

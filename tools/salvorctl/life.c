@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl campaign start, pause, resume, advance, halt, withdraw: the life of a campaign. */
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 
 #include <string.h>
 
-/* One row per act: which version a bare ID means, whether the server wants a grant, what a person reads afterwards. */
+/* One row per act: which version a bare ID means, whether the server wants a grant, what a person reads afterwards, and
+ * the states that confirm it (a campaign may be complete at once). */
 static const struct act {
         const char *verb;
         enum sal_ctl_want want;
         bool elevate;
         const char *done;
+        const char *states;
 } acts[] = {
-        {"start", SAL_WANT_READY, true, "started"}, {"pause", SAL_WANT_LIVE, false, "paused"},
-        {"resume", SAL_WANT_LIVE, true, "resumed"}, {"advance", SAL_WANT_LIVE, true, "advanced"},
-        {"halt", SAL_WANT_LIVE, false, "halted"},   {"withdraw", SAL_WANT_LIVE, true, "withdrawn"},
+        {"start", SAL_WANT_READY, true, "started", "active"},
+        {"pause", SAL_WANT_LIVE, false, "paused", "paused"},
+        {"resume", SAL_WANT_LIVE, true, "resumed", "active completed"},
+        {"advance", SAL_WANT_LIVE, true, "advanced", "active completed"},
+        {"halt", SAL_WANT_LIVE, false, "halted", "halted"},
+        {"withdraw", SAL_WANT_LIVE, true, "withdrawn", "withdrawn"},
 };
 
 static const struct act *find_act(const char *verb) {
@@ -58,15 +64,16 @@ static enum sal_status run_act(struct sal_ctl *ctl, struct sal_err *reterr) {
                 hint_acknowledge(ctl, status, reterr);
                 return status;
         }
+        /* Releasing a cohort leaves the campaign as it stands. */
+        status = sal_ctl_confirm_campaign(answer, campaign.id, campaign.version, cohort ? NULL : act->states, reterr);
+        if (status)
+                return status;
         if (ctl->json) {
                 sal_out_json(answer);
                 return SAL_OK;
         }
-        printf("%s %s@%lld", act->done, campaign.id, (long long)campaign.version);
-        if (*sal_text(answer, "state")) {
-                fputs(": now ", stdout);
-                sal_safe_print(stdout, sal_text(answer, "state"));
-        }
+        printf("%s %s@%lld: now ", act->done, campaign.id, (long long)campaign.version);
+        sal_safe_print(stdout, sal_text(answer, "state"));
         fputc('\n', stdout);
         return SAL_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl machine list, show, explain, pin, opt-out, delete, import: the fleet. */
 #include "command.h"
+#include "confirm.h"
 #include "model/campaign.h"
 #include "model/plan.h"
 #include "out.h"
@@ -166,6 +167,8 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
         if (!status)
                 status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
+        if (!status)
+                status = sal_ctl_confirm_machine(document, ctl->args[0], reterr);
         if (status)
                 return status;
         if (ctl->json) {
@@ -183,6 +186,8 @@ static enum sal_status run_explain(struct sal_ctl *ctl, struct sal_err *reterr) 
         enum sal_status status = machine_path(ctl->args[0], "explain", path, reterr);
         if (!status)
                 status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
+        if (!status)
+                status = sal_ctl_confirm_machine(document, ctl->args[0], reterr);
         if (status)
                 return status;
         if (ctl->json) {
@@ -213,8 +218,15 @@ static enum sal_status change(struct sal_ctl *ctl, json_t *body, const char *don
         const struct sal_admin_call call = {.method = "PATCH", .path = path, .body = body};
         if (!status)
                 status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (!status)
+                status = sal_ctl_confirm_machine(answer, ctl->args[0], reterr);
         if (status)
                 return status;
+        const char *key;
+        json_t *value;
+        json_object_foreach (body, key, value)
+                if (!json_equal(json_object_get(answer, key), value))
+                        return sal_ctl_unconfirmed(reterr, "that machine %.64s is so: %.80s", ctl->args[0], done);
         if (ctl->json)
                 sal_out_json(answer);
         else
@@ -242,18 +254,12 @@ static enum sal_status run_opt_out(struct sal_ctl *ctl, struct sal_err *reterr) 
 
 static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
-        sal_autojson json_t *answer = NULL;
         enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
-        const struct sal_admin_call call = {.method = "DELETE", .path = path};
         if (!status)
-                status = sal_admin_json(ctl->admin, &call, &answer, reterr);
-        if (status)
-                return status;
-        if (ctl->json)
-                sal_out_json(answer);
-        else
+                status = sal_ctl_delete(ctl, path, reterr);
+        if (!status && !ctl->json)
                 sal_out_line(stdout, "deleted ", ctl->args[0], NULL);
-        return SAL_OK;
+        return status;
 }
 
 static enum sal_status run_import(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -272,6 +278,9 @@ static enum sal_status run_import(struct sal_ctl *ctl, struct sal_err *reterr) {
                                             .timeout_ms = 3600 * 1000};
         sal_autojson json_t *answer = NULL;
         enum sal_status status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (!status && (!json_is_integer(json_object_get(answer, "created")) ||
+                        !json_is_integer(json_object_get(answer, "updated"))))
+                status = sal_ctl_unconfirmed(reterr, "how many machines were created and updated");
         if (status)
                 return status;
         if (ctl->json)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How many machines a campaign reaches: the server looks at so many machines per page, the pages are summed here. */
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 
 #include <string.h>
@@ -51,6 +52,8 @@ enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campai
                 }
                 sal_autojson json_t *page = NULL;
                 enum sal_status status = sal_admin_get(ctl->admin, path, query.data, &page, reterr);
+                if (!status && !json_is_integer(json_object_get(page, "matching")))
+                        status = sal_ctl_unconfirmed(reterr, "how many machines match");
                 if (status)
                         return status;
                 add_page(sum, page);

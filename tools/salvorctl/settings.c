@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl policy show, rings show, rings set. */
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 #include "trust/file.h"
 #include "trust/policy.h"
@@ -95,6 +96,8 @@ static void print_rings(const json_t *rings) {
 static enum sal_status run_rings_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         sal_autojson json_t *document = NULL;
         enum sal_status status = sal_admin_get(ctl->admin, "/api/v1/rings", NULL, &document, reterr);
+        if (!status && !json_is_array(json_object_get(document, "rings")))
+                status = sal_ctl_unconfirmed(reterr, "what the rings are");
         if (status)
                 return status;
         if (ctl->json)
@@ -117,12 +120,15 @@ static enum sal_status run_rings_set(struct sal_ctl *ctl, struct sal_err *reterr
         const struct sal_admin_call call = {.method = "PUT", .path = "/api/v1/rings", .body = body};
         if (!status)
                 status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (!status &&
+            json_array_size(json_object_get(answer, "rings")) != json_array_size(json_object_get(body, "rings")))
+                status = sal_ctl_unconfirmed(reterr, "that the rings are set");
         if (status)
                 return status;
         if (ctl->json)
                 sal_out_json(answer);
         else
-                print_rings(json_object_get(json_is_object(answer) ? answer : body, "rings"));
+                print_rings(json_object_get(answer, "rings"));
         return SAL_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl token create, list, delete: enrollment tokens. */
 #include "command.h"
+#include "confirm.h"
 #include "model/campaign.h"
 #include "out.h"
 
@@ -39,6 +40,8 @@ static enum sal_status run_create(struct sal_ctl *ctl, struct sal_err *reterr) {
         status = sal_admin_json(ctl->admin, &call, &answer, reterr);
         if (status)
                 return status;
+        if (!*sal_text(answer, "token"))
+                return sal_ctl_unconfirmed(reterr, "a token");
         if (ctl->json) {
                 sal_out_json(answer);
                 return SAL_OK;
@@ -79,16 +82,10 @@ static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
                 return sal_fail(reterr, SAL_E_USAGE, "\"%.80s\" is no id of a token; `token list` shows them", id);
         char path[SAL_CTL_PATH_BYTES];
         snprintf(path, sizeof path, "/api/v1/enrollment-tokens/%s", id);
-        const struct sal_admin_call call = {.method = "DELETE", .path = path};
-        sal_autojson json_t *answer = NULL;
-        enum sal_status status = sal_admin_json(ctl->admin, &call, &answer, reterr);
-        if (status)
-                return status;
-        if (ctl->json)
-                sal_out_json(answer);
-        else
+        enum sal_status status = sal_ctl_delete(ctl, path, reterr);
+        if (!status && !ctl->json)
                 sal_out_line(stdout, "deleted ", id, NULL);
-        return SAL_OK;
+        return status;
 }
 
 const struct sal_command sal_commands_token[] = {

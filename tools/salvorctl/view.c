@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl campaign list, show, preview, decisions, and offers: what there is and why. */
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 
 #include <string.h>
@@ -73,6 +74,8 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_LIVE, &campaign, reterr);
         if (!status)
                 status = sal_admin_get(ctl->admin, campaign.path, NULL, &document, reterr);
+        if (!status)
+                status = sal_ctl_confirm_campaign(document, campaign.id, campaign.version, NULL, reterr);
         if (status)
                 return status;
         if (ctl->json) {

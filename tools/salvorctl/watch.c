@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "command.h"
+#include "confirm.h"
 #include "out.h"
 
 #include <errno.h>
@@ -69,6 +70,8 @@ static enum sal_status read_state(struct watch *watch, struct sal_err *reterr) {
 static enum sal_status read_export(struct watch *watch, struct sal_err *reterr) {
         sal_autojson json_t *document = NULL;
         enum sal_status status = sal_admin_get(watch->ctl->admin, "/api/v1/export", NULL, &document, reterr);
+        if (!status && !sal_ctl_says(document, "schema", "salvor.export/1"))
+                status = sal_ctl_unconfirmed(reterr, "\"schema\": \"salvor.export/1\"");
         if (status)
                 return status;
         struct sal_watch_view *view = &watch->view;
