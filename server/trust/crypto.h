@@ -7,7 +7,7 @@
 #ifndef SAL_TRUST_CRYPTO_H
 #define SAL_TRUST_CRYPTO_H
 
-#include "trust/key.h"
+#include "trust/key_file.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -23,6 +23,11 @@ EVP_PKEY *sal_private_key_evp(const struct sal_private_key *key);
 /* Takes over `pkey` (also on failure). Errors: SAL_E_INVALID for any other type of key or parts that do not belong
  * together. */
 enum sal_status sal_private_key_take(EVP_PKEY *pkey, struct sal_private_key **ret, struct sal_err *reterr);
+
+/* sal_key_file_load of bytes that were read already; `path` (or NULL) is for the command that mends a weak file. */
+enum sal_status sal_key_file_open(const char *pem, size_t len, const char *path,
+                                  const struct sal_passphrase *passphrase, struct sal_key_protection *ret_protection,
+                                  struct sal_private_key **ret, struct sal_err *reterr);
 
 static inline void sal_cleanup_bio(BIO **bio) {
         BIO_free(*bio);

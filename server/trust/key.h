@@ -88,9 +88,10 @@ struct sal_passphrase {
 /* Makes a fresh key. Errors: SAL_E_INTERNAL, SAL_E_NOMEM. */
 enum sal_status sal_private_key_generate(enum sal_key_type type, struct sal_private_key **ret, struct sal_err *reterr);
 
-/* Loads a PEM file: PKCS#8 (RFC 5958), plain or encrypted. `passphrase` may be NULL: an encrypted key is then refused
- * with a hint, and no terminal is ever asked. Errors: SAL_E_NOT_FOUND, SAL_E_IO, SAL_E_INVALID (not a key, or of
- * another type), SAL_E_UNAUTHENTICATED (wrong passphrase). */
+/* Loads a PEM file: PKCS#8 (RFC 5958), plain or encrypted. `passphrase` may be NULL: an encrypted key is then refused,
+ * and no terminal is ever asked. Errors: SAL_E_NOT_FOUND, SAL_E_IO, SAL_E_INVALID (not a key, or of another type),
+ * SAL_E_UNAUTHENTICATED (no passphrase, or a wrong one), SAL_E_REFUSED (encrypted too weakly: see
+ * sal_key_protection_check; the hint mends it). */
 enum sal_status sal_private_key_load(const char *path, const struct sal_passphrase *passphrase,
                                      struct sal_private_key **ret, struct sal_err *reterr);
 

@@ -3,8 +3,8 @@
 #include "trust/crypto.h"
 #include "trust/file.h"
 #include "trust/key.h"
+#include "trust/key_file.h"
 
-#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
 
@@ -12,24 +12,6 @@ struct sal_private_key {
         EVP_PKEY *pkey;
         struct sal_public_key *public_key;
 };
-
-/* Remembers what happened in OpenSSL's passphrase call-back, to tell "none given" from "wrong". */
-struct asking {
-        const struct sal_passphrase *passphrase;
-        bool asked;
-        bool answered;
-};
-
-static int ask(char *ret_text, int size, int writing, void *context) {
-        (void)writing;
-        struct asking *asking = context;
-        asking->asked = true;
-        if (!asking->passphrase)
-                return -1;
-        int len = asking->passphrase->ask(asking->passphrase->context, ret_text, (size_t)size);
-        asking->answered = len >= 0 && len <= size;
-        return asking->answered ? len : -1;
-}
 
 enum sal_status sal_private_key_take(EVP_PKEY *pkey, struct sal_private_key **ret, struct sal_err *reterr) {
         sal_auto(sal_private_key) struct sal_private_key *key = calloc(1, sizeof *key);
@@ -66,39 +48,12 @@ enum sal_status sal_private_key_generate(enum sal_key_type type, struct sal_priv
 
 enum sal_status sal_private_key_from_pem(const char *pem, size_t len, const struct sal_passphrase *passphrase,
                                          struct sal_private_key **ret, struct sal_err *reterr) {
-        if (len > SAL_KEY_FILE_MAX_BYTES)
-                return sal_fail(reterr, SAL_E_INVALID, "a private key of more than %d bytes", SAL_KEY_FILE_MAX_BYTES);
-        sal_autobio BIO *bio = BIO_new_mem_buf(pem, (int)len);
-        if (!bio)
-                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a private key");
-        struct asking asking = {.passphrase = passphrase};
-        EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, ask, &asking);
-        if (pkey)
-                return sal_private_key_take(pkey, ret, reterr);
-        const char *reason = sal_crypto_reason();
-        if (asking.answered)
-                return sal_fail(reterr, SAL_E_UNAUTHENTICATED, "the passphrase does not open the private key");
-        if (asking.asked)
-                return sal_fail(reterr, SAL_E_UNAUTHENTICATED, "the private key is encrypted, no passphrase was given");
-        return sal_fail(reterr, SAL_E_INVALID, "not a PEM private key: %s", reason);
+        return sal_key_file_open(pem, len, NULL, passphrase, NULL, ret, reterr);
 }
 
 enum sal_status sal_private_key_load(const char *path, const struct sal_passphrase *passphrase,
                                      struct sal_private_key **ret, struct sal_err *reterr) {
-        char *pem = NULL;
-        size_t len = 0;
-        enum sal_status status = sal_file_read(path, SAL_KEY_FILE_MAX_BYTES, &pem, &len, reterr);
-        if (status)
-                return status;
-        struct sal_err inner = {0};
-        status = sal_private_key_from_pem(pem, len, passphrase, ret, &inner);
-        OPENSSL_cleanse(pem, len);
-        free(pem);
-        if (status) {
-                sal_fail(reterr, status, "%s: %s", path, inner.detail);
-                sal_err_hint(reterr, "%s", inner.hint);
-        }
-        return status;
+        return sal_key_file_load(path, passphrase, NULL, ret, reterr);
 }
 
 enum sal_status sal_private_key_save(const struct sal_private_key *key, const char *path, struct sal_err *reterr) {
