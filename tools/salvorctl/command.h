@@ -39,6 +39,12 @@ enum sal_option {
         SAL_OPT_MACHINE_PORT,
         SAL_OPT_ADMIN_PORT,
         SAL_OPT_OPS_PORT,
+        SAL_OPT_TYPE,
+        SAL_OPT_OUT,
+        SAL_OPT_NAME,
+        SAL_OPT_PASSPHRASE_FILE,
+        SAL_OPT_PASSPHRASE_FD,
+        SAL_OPT_UNENCRYPTED,
         SAL_OPT_COUNT
 };
 #define SAL_BIT(option) (UINT64_C(1) << (option))
@@ -54,6 +60,7 @@ struct sal_command {
         uint64_t options;  /* SAL_BIT() of each that is taken */
         uint64_t required; /* of those, the ones that must stand there */
         bool offline;      /* runs without a server: no -C needed, nothing is opened */
+        bool local;        /* has no use for a server at all: -C means nothing to it */
         const char *summary;
         const char *help; /* further sentences, or NULL */
         enum sal_status (*run)(struct sal_ctl *ctl, struct sal_err *reterr);
@@ -78,6 +85,7 @@ struct sal_ctl {
 extern const struct sal_command sal_commands_setup[];
 extern const struct sal_command sal_commands_draft[];
 extern const struct sal_command sal_commands_sign[];
+extern const struct sal_command sal_commands_key[];
 extern const struct sal_command sal_commands_life[];
 extern const struct sal_command sal_commands_view[];
 extern const struct sal_command sal_commands_watch[];
@@ -141,8 +149,5 @@ enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campai
 /* The reason of an act: --reason; else, when `ask` and a person sits at the terminal, what they type; else a plain
  * sentence that names the user. Handed over. Errors: SAL_E_USAGE (empty, over 255 bytes), SAL_E_NOMEM. */
 enum sal_status sal_ctl_reason(const struct sal_ctl *ctl, bool ask, char **ret, struct sal_err *reterr);
-
-/* For key files that are encrypted: asks at the terminal, without echo. */
-int sal_ctl_ask_passphrase(void *context, char *ret_text, size_t size);
 
 #endif

@@ -33,6 +33,12 @@ static const struct option_row {
         [SAL_OPT_MACHINE_PORT] = {"machine-port", "PORT", "of the machine plane (default 8443; 0: any)"},
         [SAL_OPT_ADMIN_PORT] = {"admin-port", "PORT", "of the admin plane (default 8444; 0: any)"},
         [SAL_OPT_OPS_PORT] = {"ops-port", "PORT", "of health and metrics (default 9464; 0: any)"},
+        [SAL_OPT_TYPE] = {"type", "TYPE", "ed25519 or p256"},
+        [SAL_OPT_OUT] = {"out", "FILE", "where the private key goes; never overwritten"},
+        [SAL_OPT_NAME] = {"name", "NAME", "of the author (default: that of the file)"},
+        [SAL_OPT_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "its first line is the key's passphrase"},
+        [SAL_OPT_PASSPHRASE_FD] = {"passphrase-fd", "N", "the same from an open descriptor"},
+        [SAL_OPT_UNENCRYPTED] = {"unencrypted", NULL, "for trials only: whoever reads the file has the key"},
 };
 
 /* Edits (insert, drop, replace, swap of neighbours) from one word to the other; long words count as far. */
@@ -264,8 +270,8 @@ void sal_ctl_print_usage(FILE *stream) {
 void sal_ctl_print_help(FILE *stream, const struct sal_command *command) {
         char name[96];
         command_name(command, name, sizeof name);
-        fprintf(stream, "usage: salvorctl %s%s%s%s%s\n\n%s.\n", command->offline && !command->verb ? "" : "-C DIR ",
-                name, *command->args ? " " : "", command->args, command->options ? " [OPTIONS]" : "", command->summary);
+        fprintf(stream, "usage: salvorctl %s%s%s%s%s\n\n%s.\n", command->local ? "" : "-C DIR ", name,
+                *command->args ? " " : "", command->args, command->options ? " [OPTIONS]" : "", command->summary);
         if (command->help)
                 fprintf(stream, "\n%s\n", command->help);
         if (command->options)

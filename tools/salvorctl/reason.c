@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only a person at the terminal can say: why, and the passphrase of a key. */
+/* What only a person at the terminal can say: why. */
 #include "command.h"
 #include "out.h"
 
 #include <pwd.h>
 #include <string.h>
-#include <termios.h>
 
 enum { REASON_MAX_BYTES = 255 };
 
@@ -41,27 +40,4 @@ enum sal_status sal_ctl_reason(const struct sal_ctl *ctl, bool ask, char **ret, 
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for the reason");
         *ret = text;
         return SAL_OK;
-}
-
-int sal_ctl_ask_passphrase(void *context, char *ret_text, size_t size) {
-        (void)context;
-        sal_autofclose FILE *terminal = fopen("/dev/tty", "r+e");
-        if (!terminal || size < 2)
-                return -1;
-        struct termios before, quiet;
-        if (tcgetattr(fileno(terminal), &before))
-                return -1;
-        quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        fputs("Passphrase of the key: ", terminal);
-        fflush(terminal);
-        tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
-        int len = -1;
-        if (fgets(ret_text, (int)(size > 1024 ? 1024 : size), terminal)) {
-                ret_text[strcspn(ret_text, "\r\n")] = '\0';
-                len = (int)strlen(ret_text);
-        }
-        tcsetattr(fileno(terminal), TCSAFLUSH, &before);
-        fputc('\n', terminal);
-        return len;
 }

@@ -43,6 +43,7 @@ const struct sal_command sal_commands_setup[] = {
          .max_args = 1,
          .options = SAL_BIT(SAL_OPT_MACHINE_PORT) | SAL_BIT(SAL_OPT_ADMIN_PORT) | SAL_BIT(SAL_OPT_OPS_PORT),
          .offline = true,
+         .local = true,
          .summary = "Make a complete trust domain: configuration, certificates, keys, signed root, policy",
          .help = "DIR must not exist or be empty. Private files are readable by their owner only.",
          .run = run_init},

@@ -4,6 +4,7 @@
 #include "command.h"
 #include "model/campaign.h"
 #include "out.h"
+#include "passphrase.h"
 #include "trust/dsse.h"
 #include "trust/file.h"
 
@@ -53,10 +54,9 @@ static enum sal_status check_domain(struct sal_ctl *ctl, const struct sal_campai
 
 static enum sal_status sign_bytes(struct sal_ctl *ctl, const char *payload, size_t len, json_t **ret,
                                   struct sal_err *reterr) {
-        const struct sal_passphrase passphrase = {.ask = sal_ctl_ask_passphrase};
         sal_auto(sal_private_key) struct sal_private_key *key = NULL;
         sal_autofree char *sig = NULL;
-        enum sal_status status = sal_private_key_load(ctl->options[SAL_OPT_KEY], &passphrase, &key, reterr);
+        enum sal_status status = sal_ctl_load_key(ctl, ctl->options[SAL_OPT_KEY], NULL, &key, reterr);
         if (!status)
                 status = sal_dsse_sign_one(SAL_CAMPAIGN_TYPE, payload, len, key, &sig, reterr);
         if (status)
@@ -156,7 +156,8 @@ const struct sal_command sal_commands_sign[] = {
          .args = "ID[@V]",
          .min_args = 0,
          .max_args = 1,
-         .options = SAL_BIT(SAL_OPT_KEY) | SAL_BIT(SAL_OPT_PAYLOAD),
+         .options = SAL_BIT(SAL_OPT_KEY) | SAL_BIT(SAL_OPT_PAYLOAD) | SAL_BIT(SAL_OPT_PASSPHRASE_FILE) |
+                    SAL_BIT(SAL_OPT_PASSPHRASE_FD),
          .required = SAL_BIT(SAL_OPT_KEY),
          .offline = true,
          .summary = "Show what a campaign does, sign it, hand the signature in",

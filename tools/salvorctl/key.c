@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* salvorctl key: makes an author's key, and shows one. */
+#include "command.h"
+#include "out.h"
+#include "passphrase.h"
+#include "trust/file.h"
+#include "trust/policy.h"
+
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const types[] = {[SAL_KEY_ED25519] = "ed25519", [SAL_KEY_P256] = "p256"};
+
+static enum sal_status read_type(const struct sal_ctl *ctl, enum sal_key_type *ret, struct sal_err *reterr) {
+        const char *text = ctl->options[SAL_OPT_TYPE];
+        for (size_t i = 0; i < SAL_ARRAY_LEN(types); i++)
+                if (strcmp(text, types[i]) == 0) {
+                        *ret = (enum sal_key_type)i;
+                        return SAL_OK;
+                }
+        return sal_fail(reterr, SAL_E_USAGE, "--type must be ed25519 or p256, not \"%.40s\"", text);
+}
+
+/* The author's name: --name, else that of the file without ".pem". Handed over. */
+static enum sal_status read_name(const struct sal_ctl *ctl, char **ret, struct sal_err *reterr) {
+        sal_autofree char *path = strdup(ctl->options[SAL_OPT_OUT]);
+        const char *given = ctl->options[SAL_OPT_NAME];
+        sal_autofree char *name = path ? strdup(given ? given : basename(path)) : NULL;
+        if (!name)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a name");
+        size_t len = strlen(name);
+        if (!given && len > 4 && strcmp(name + len - 4, ".pem") == 0)
+                name[len -= 4] = '\0';
+        sal_autojson json_t *text = json_string(name); /* NULL unless it is UTF-8 */
+        bool good = text && len >= 1 && len <= SAL_POLICY_NAME_MAX_BYTES;
+        for (const char *p = name; *p; p++)
+                good = good && (unsigned char)*p >= 0x20 && *p != 0x7f;
+        if (!good)
+                return sal_fail(reterr, SAL_E_USAGE, "--name takes 1 to %d bytes of UTF-8 without control bytes",
+                                SAL_POLICY_NAME_MAX_BYTES);
+        *ret = SAL_STEAL(name);
+        return SAL_OK;
+}
+
+/* The key as trust-policy.json has an author; without a name when `name` is NULL. A new reference, or NULL. */
+static json_t *entry_of(const struct sal_public_key *key, const char *name) {
+        return json_pack("{s:s*, s:s, s:s, s:s, s:s}", "name", name, "keyid", sal_public_key_id(key), "keytype",
+                         sal_public_key_keytype(key), "scheme", sal_public_key_scheme(key), "public",
+                         sal_public_key_text(key));
+}
+
+static json_t *protection_json(const struct sal_key_protection *protection) {
+        switch (protection->seal) {
+        case SAL_SEAL_PBKDF2:
+                return json_pack("{s:s, s:s, s:I, s:I, s:s}", "kdf", "pbkdf2", "prf", protection->method, "iterations",
+                                 (json_int_t)protection->iterations, "salt_bytes", (json_int_t)protection->salt_bytes,
+                                 "cipher", protection->cipher);
+        case SAL_SEAL_SCRYPT:
+                return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "kdf", "scrypt", "n",
+                                 (json_int_t)protection->scrypt_n, "r", (json_int_t)protection->r, "p",
+                                 (json_int_t)protection->p, "salt_bytes", (json_int_t)protection->salt_bytes, "cipher",
+                                 protection->cipher);
+        default:
+                return json_pack("{s:n}", "kdf"); /* of the files that load, only plain text is left */
+        }
+}
+
+static void print_entry(const json_t *entry) {
+        static const char *const names[] = {"keyid", "keytype", "scheme"};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(names); i++)
+                sal_out_member(stdout, names[i], json_object_get(entry, names[i]));
+        fputs("public:\n", stdout);
+        sal_out_lines(stdout, sal_text(entry, "public"));
+}
+
+/* Before anyone is asked for a passphrase; the file itself is made exclusively later. */
+static enum sal_status check_vacant(const char *path, struct sal_err *reterr) {
+        struct stat info;
+        if (lstat(path, &info) != 0)
+                return SAL_OK;
+        sal_fail(reterr, SAL_E_CONFLICT, "%.300s exists already and is never overwritten", path);
+        sal_err_hint(reterr, "choose another name, or move the old file away");
+        return SAL_E_CONFLICT;
+}
+
+static enum sal_status write_key(const struct sal_ctl *ctl, enum sal_key_type type, struct sal_private_key **ret,
+                                 struct sal_err *reterr) {
+        const char *path = ctl->options[SAL_OPT_OUT];
+        sal_autosecret struct sal_secret secret = {0};
+        bool plain = sal_ctl_has(ctl, SAL_OPT_UNENCRYPTED);
+        enum sal_status status = plain ? SAL_OK : sal_secret_choose(ctl, &secret, reterr);
+        sal_auto(sal_private_key) struct sal_private_key *key = NULL;
+        if (!status)
+                status = sal_private_key_generate(type, &key, reterr);
+        if (!status)
+                status = plain ? sal_private_key_save(key, path, reterr)
+                               : sal_key_file_save(key, secret.text, secret.len, path, reterr);
+        sal_autofree char *copy = strdup(path);
+        if (!status)
+                status = copy ? sal_dir_sync(dirname(copy), reterr) : sal_fail(reterr, SAL_E_NOMEM, "no memory");
+        if (!status)
+                *ret = SAL_STEAL(key);
+        return status;
+}
+
+static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr) {
+        enum sal_key_type type = SAL_KEY_ED25519;
+        sal_autofree char *name = NULL;
+        sal_auto(sal_private_key) struct sal_private_key *key = NULL;
+        const char *path = ctl->options[SAL_OPT_OUT];
+        bool plain = sal_ctl_has(ctl, SAL_OPT_UNENCRYPTED);
+        enum sal_status status = read_type(ctl, &type, reterr);
+        if (!status)
+                status = read_name(ctl, &name, reterr);
+        if (!status)
+                status = sal_secret_check_use(ctl, reterr);
+        if (!status && plain && (sal_ctl_has(ctl, SAL_OPT_PASSPHRASE_FILE) || sal_ctl_has(ctl, SAL_OPT_PASSPHRASE_FD)))
+                status = sal_fail(reterr, SAL_E_USAGE, "--unencrypted takes no passphrase");
+        if (!status)
+                status = check_vacant(path, reterr);
+        if (!status)
+                status = write_key(ctl, type, &key, reterr);
+        if (status)
+                return status;
+        sal_autojson json_t *entry = entry_of(sal_private_key_public(key), name);
+        if (!entry)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory to show the key; it is in %.300s", path);
+        if (plain)
+                sal_out_line(stderr, "notice: ", path, " is not encrypted; a key like that is for trials only", NULL);
+        if (ctl->json) {
+                sal_out_json(entry);
+                return SAL_OK;
+        }
+        sal_out_line(stdout, "made the private key ", path, NULL);
+        print_entry(entry);
+        puts("\nThe author in trust-policy.json:");
+        sal_out_json(entry);
+        return SAL_OK;
+}
+
+static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
+        struct sal_key_protection protection;
+        sal_auto(sal_private_key) struct sal_private_key *key = NULL;
+        enum sal_status status = sal_ctl_load_key(ctl, ctl->args[0], &protection, &key, reterr);
+        if (status)
+                return status;
+        sal_autojson json_t *entry = entry_of(sal_private_key_public(key), NULL);
+        sal_autojson json_t *how = protection_json(&protection);
+        if (!entry || !how || json_object_set(entry, "protection", how))
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory to show a key");
+        if (ctl->json) {
+                sal_out_json(entry);
+                return SAL_OK;
+        }
+        char words[SAL_KEY_PROTECTION_BYTES];
+        sal_key_protection_describe(&protection, words);
+        sal_autojson json_t *text = json_string(words);
+        print_entry(entry);
+        sal_out_member(stdout, "protection", text);
+        return SAL_OK;
+}
+
+const struct sal_command sal_commands_key[] = {
+        {.group = "key",
+         .verb = "generate",
+         .args = "",
+         .options = SAL_BIT(SAL_OPT_TYPE) | SAL_BIT(SAL_OPT_OUT) | SAL_BIT(SAL_OPT_NAME) |
+                    SAL_BIT(SAL_OPT_PASSPHRASE_FILE) | SAL_BIT(SAL_OPT_PASSPHRASE_FD) | SAL_BIT(SAL_OPT_UNENCRYPTED),
+         .required = SAL_BIT(SAL_OPT_TYPE) | SAL_BIT(SAL_OPT_OUT),
+         .offline = true,
+         .local = true,
+         .summary = "Make an author's private key",
+         .help = "The key is encrypted PKCS#8 (PBKDF2-HMAC-SHA256, 600,000 iterations, AES-256-CBC). Its passphrase,\n"
+                 "of at least 12 characters, is asked for twice at the terminal. FILE must not exist. What is printed\n"
+                 "is the author for trust-policy.json.",
+         .run = run_generate},
+        {.group = "key",
+         .verb = "show",
+         .args = "FILE",
+         .min_args = 1,
+         .max_args = 1,
+         .options = SAL_BIT(SAL_OPT_PASSPHRASE_FILE) | SAL_BIT(SAL_OPT_PASSPHRASE_FD),
+         .offline = true,
+         .local = true,
+         .summary = "Show the public half of a private key, and how the file is protected",
+         .help = "A file that is encrypted too weakly is refused, with the command that mends it.",
+         .run = run_show},
+        {0},
+};
