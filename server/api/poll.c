@@ -146,7 +146,7 @@ static bool hold(struct sal_held_poll *held) {
         struct sal_api_worker *worker = worker_of(held->call.request);
         int64_t left_ms = held->due_mono_ms - sal_clock_mono_ms();
         if (!held->wait_seconds || held->over || left_ms <= 0 || atomic_load(&held->call.api->draining) ||
-            held->poll.answer.directive == SAL_DIRECTIVE_APPLY)
+            held->poll.answer.directive == SAL_DIRECTIVE_APPLY || held->poll.stale)
                 return false;
         if (held->held)
                 return true;

@@ -48,6 +48,7 @@ struct sal_poll {
         /* Answer. */
         struct sal_answer answer;
         char detail[160];
+        bool stale;        /* a poll of a boot that is over: nothing is gained by holding it */
         int64_t offer_row; /* 0: none */
         int64_t attempt;
         struct sal_launch *launch;    /* of the offer; a reference */

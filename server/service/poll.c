@@ -245,6 +245,14 @@ static enum sal_status see(struct poll_work *work) {
         return sal_machine_see(work->engine, work->tx, &work->machine, &sighting);
 }
 
+/* True when a further slot would bring an offer. Who is held up by something else must not claim slots: that would go
+ * on for ever. */
+static bool waits_for_slot(const struct poll_work *work) {
+        const struct sal_answer *answer = &work->poll->answer;
+        return answer->reason == SAL_REASON_IN_FLIGHT_CAP && !work->survey.candidates[answer->candidate].room &&
+               !work->machine.anonymous && !work->stale && !work->survey.asker.holds_unsettled;
+}
+
 static enum sal_status decide(struct poll_work *work) {
         struct sal_poll *poll = work->poll;
         struct sal_survey *survey = &work->survey;
@@ -258,8 +266,7 @@ static enum sal_status decide(struct poll_work *work) {
                 snprintf(poll->detail, sizeof poll->detail,
                          "The fix failed in this boot; restart for the next attempt.");
         status = see(work);
-        bool capped = poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP;
-        wait_for(poll, capped ? survey->lives[poll->answer.candidate]->launch : NULL);
+        wait_for(poll, waits_for_slot(work) ? survey->lives[poll->answer.candidate]->launch : NULL);
         if (status || poll->answer.reason != SAL_REASON_OFFERED)
                 return status;
         struct sal_live *live = survey->lives[poll->answer.candidate];
@@ -288,7 +295,7 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
                         status = SAL_OK; /* a bad item never fails the poll */
         }
         work.stale = !status && sal_boot_is_stale(&work.machine, poll->boot_id, poll->arrived_ms);
-        work.survey.asker.stale_boot = work.stale;
+        work.survey.asker.stale_boot = poll->stale = work.stale;
         if (!status)
                 status = settle_new_boot(&work);
         if (!status)

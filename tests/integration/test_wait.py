@@ -72,6 +72,40 @@ def test_held_until_the_offer(server):
     assert campaign.offer(answer["offer"]["offer_id"])["state"] == "offered"
 
 
+def jobs(server):
+    return server.metrics().total("salvor_ledger_jobs_total")
+
+
+def boots_known(server, machines):
+    return all(server.admin.client.get(f"/api/v1/machines/{m.id}").json().get("boot_id") == m.boot for m in machines)
+
+
+def test_a_held_poll_of_a_boot_that_is_over(server):
+    """Switched off and on again while its poll was held: the new boot is offered the fix, the old one nothing, and nobody
+    asks the ledger over and over."""
+    machines = [server.enroll(f"m-{i}") for i in range(4)]
+    campaign = server.admin.ready(c.payload(server.domain, match={"fact": "os", "eq": "x"}))
+    old = [Held(server, m, 60, {"os": "x"}) for m in machines]
+    wait_held(server, 4)
+    until(lambda: boots_known(server, machines), "the old boots are known")
+    for m in machines:
+        m.reboot()
+    new = [Held(server, m, 60, {"os": "x"}) for m in machines]
+    wait_held(server, 8)
+    until(lambda: boots_known(server, machines), "the new boots are known")
+    campaign.start()
+    until(lambda: sum(not poll.waiting for poll in new) >= 1, "a slot was given")
+    before = jobs(server)
+    time.sleep(1)
+    assert jobs(server) - before < 60
+    for m, poll in zip(machines, old):
+        if not poll.waiting:
+            assert poll.answer()["directive"] == "wait"
+    offers = campaign.offers()
+    assert offers and {o["state"] for o in offers} == {"offered"}
+    assert all(o["boot_id"] == next(m.boot for m in machines if m.id == o["machine_id"]) for o in offers)
+
+
 def test_held_until_its_time_is_over(server):
     machine = server.enroll("m")
     poll = Held(server, machine, 2)
