@@ -7,15 +7,12 @@
 
 enum { ATTRIBUTE_NAMES_BYTES = 16384, ATTRIBUTE_VALUE_BYTES = 65536 };
 
-void sal_act_backup_name(size_t step, char ret[static SAL_STORE_NAME_BYTES]) {
-        snprintf(ret, SAL_STORE_NAME_BYTES, "work/backup-%zu", step);
-}
-
 void sal_act_blob_name(const char *sha256, char ret[static SAL_STORE_NAME_BYTES]) {
         snprintf(ret, SAL_STORE_NAME_BYTES, "blobs/%s", sha256);
 }
 
-void sal_copy_attributes(int from_fd, int to_fd) {
+/* Copies extended attributes as far as both sides allow; failures are no failure. */
+static void copy_attributes(int from_fd, int to_fd) {
         sal_autofree char *names = malloc(ATTRIBUTE_NAMES_BYTES);
         sal_autofree char *value = malloc(ATTRIBUTE_VALUE_BYTES);
         ssize_t len = names && value ? flistxattr(from_fd, names, ATTRIBUTE_NAMES_BYTES) : -1;
@@ -37,28 +34,6 @@ static enum sal_status fail_step(struct sal_err *reterr, enum sal_status status,
 
 /* ---- prepare ---- */
 
-static enum sal_status back_up(const struct sal_act *act, size_t index, struct sal_err *reterr) {
-        struct sal_step *step = &act->work->steps[index];
-        char name[SAL_STORE_NAME_BYTES];
-        struct stat info;
-        sal_act_backup_name(index, name);
-        sal_autoclose int from = sal_tree_open_file(act->tree, step->path, &info);
-        if (from < 0)
-                return fail_step(reterr, SAL_E_REFUSED, step->path, "cannot be read for its backup", -from);
-        if (!sal_file_facts_same(&step->before, &info))
-                return fail_step(reterr, SAL_E_REFUSED, step->path, "has changed while the work was planned", 0);
-        sal_autoclose int to = sal_store_open_write(act->store, name);
-        int64_t len = 0;
-        int outcome = to < 0 ? to : sal_copy_hashed(from, to, &len, step->before.sha256);
-        if (outcome)
-                return fail_step(reterr, SAL_E_REFUSED, step->path, "no backup can be kept in the state directory",
-                                 -outcome);
-        if (len != step->before.size_bytes)
-                return fail_step(reterr, SAL_E_REFUSED, step->path, "has changed while it was backed up", 0);
-        sal_copy_attributes(from, to);
-        return SAL_OK;
-}
-
 static enum sal_status store_content(const struct sal_act *act, const struct sal_action *action,
                                      struct sal_err *reterr) {
         char sha256[SAL_SHA256_HEX_BYTES], name[SAL_STORE_NAME_BYTES];
@@ -76,15 +51,11 @@ enum sal_status sal_act_prepare(const struct sal_act *act, const struct sal_camp
         for (size_t i = 0; i < act->work->step_count && !status; i++) {
                 const struct sal_step *step = &act->work->steps[i];
                 const struct sal_action *action = &campaign->actions[step->action];
-                if (step->kind == SAL_STEP_DELETE || (step->kind == SAL_STEP_WRITE && step->existed))
-                        status = back_up(act, i, reterr);
-                if (!status && action->kind == SAL_ACTION_WRITE_FILE)
+                if (action->kind == SAL_ACTION_WRITE_FILE)
                         status = store_content(act, action, reterr);
                 if (status)
                         sal_work_set(act->work, step->action, SAL_STATUS_FAILED, "%s", reterr ? reterr->detail : "");
         }
-        if (!status && (status = sal_store_sync(act->store, "work", reterr)))
-                status = SAL_E_REFUSED;
         return status;
 }
 
@@ -114,7 +85,7 @@ static enum sal_status stage(const struct sal_act *act, size_t index, struct sal
                 return fail_step(reterr, SAL_E_IO, step->path, "its mode cannot be set", errno);
         sal_autoclose int old = step->existed ? sal_tree_open_file(act->tree, step->path, NULL) : -1;
         if (old >= 0)
-                sal_copy_attributes(old, to);
+                copy_attributes(old, to);
         return fsync(to) == 0 ? SAL_OK : fail_step(reterr, SAL_E_IO, step->path, "it cannot be synced", errno);
 }
 
@@ -129,6 +100,30 @@ static enum sal_status still_there(const struct sal_act *act, const struct sal_s
         return SAL_OK;
 }
 
+/* A deletion is a rename out of the way. A file that is replaced keeps its name until the new one takes it, where the
+ * file system has hard links; where not, it is without one for a moment. */
+static int put_aside(const struct sal_act *act, size_t index) {
+        const struct sal_step *step = &act->work->steps[index];
+        sal_autofree char *aside = sal_work_temp_path(act->work, index, true);
+        if (!aside)
+                return -ENOMEM;
+        int outcome = -EPERM;
+        if (step->kind == SAL_STEP_WRITE)
+                outcome = sal_tree_link(act->tree, step->path, aside);
+        if (outcome)
+                outcome = sal_tree_rename(act->tree, step->path, aside, false);
+        return outcome;
+}
+
+static int put_new(const struct sal_act *act, size_t index) {
+        const struct sal_step *step = &act->work->steps[index];
+        sal_autofree char *temp = sal_work_temp_path(act->work, index, false);
+        int outcome = temp ? 0 : -ENOMEM;
+        if (!outcome && step->existed && !(outcome = put_aside(act, index)))
+                outcome = sal_tree_sync_parent(act->tree, step->path);
+        return outcome ? outcome : sal_tree_rename(act->tree, temp, step->path, step->existed);
+}
+
 static enum sal_status do_step(const struct sal_act *act, size_t index, struct sal_err *reterr) {
         const struct sal_step *step = &act->work->steps[index];
         bool on_old = step->kind != SAL_STEP_WRITE || step->existed;
@@ -137,14 +132,13 @@ static enum sal_status do_step(const struct sal_act *act, size_t index, struct s
                 return status;
         int outcome = 0;
         if (step->kind == SAL_STEP_DELETE) {
-                outcome = sal_tree_unlink(act->tree, step->path);
+                outcome = put_aside(act, index);
         } else if (step->kind == SAL_STEP_RENAME) {
                 outcome = sal_tree_rename(act->tree, step->path, step->to, false);
                 if (!outcome)
                         outcome = sal_tree_sync_parent(act->tree, step->to);
         } else {
-                sal_autofree char *temp = sal_work_temp_path(act->work, index, false);
-                outcome = temp ? sal_tree_rename(act->tree, temp, step->path, step->existed) : -ENOMEM;
+                outcome = put_new(act, index);
         }
         if (!outcome)
                 outcome = sal_tree_sync_parent(act->tree, step->path);

@@ -62,6 +62,9 @@ static enum sal_status read_names(struct walk *walk, DIR *dir, const char *part,
                         continue;
                 if (++walk->entries > SAL_TREE_MAX_ENTRIES)
                         return fail_path(reterr, SAL_E_TOO_LARGE, where, "more than 1000000 entries to look through");
+                /* What a work has put aside counts as gone. */
+                if (sal_syspath_is_wild(part) && sal_syspath_is_ours(entry->d_name))
+                        continue;
                 if (sal_syspath_part_matches(part, entry->d_name, walk->path->fold) && !names_add(names, entry->d_name))
                         return sal_fail(reterr, SAL_E_NOMEM, "no memory for the names in a directory");
         }

@@ -7,6 +7,7 @@
 #include "salvor-recover/survey.h"
 
 #include <string.h>
+#include <time.h>
 
 static const char *const outcome_names[] = {"none", "applied", "not_applicable", "failed", "refused"};
 
@@ -25,15 +26,19 @@ static enum sal_status put_json_take(struct sal_store *store, const char *name, 
         return sal_store_put(store, name, text, strlen(text), reterr);
 }
 
+static enum sal_status save(const struct sal_job *job, const struct sal_work *work, struct sal_err *reterr) {
+        sal_autofree char *text = sal_work_dump(work);
+        if (!text)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for the work under way");
+        return sal_store_put(job->store, "work.json", text, strlen(text), reterr);
+}
+
 /* Takes the event and puts the new phase on disk. */
 static enum sal_status go(const struct sal_job *job, struct sal_work *work, enum sal_phase_event event,
                           struct sal_err *reterr) {
         if (!sal_phase_next(work->phase, event, &work->phase))
                 return sal_fail(reterr, SAL_E_INTERNAL, "no way on from phase %s", sal_phase_name(work->phase));
-        sal_autofree char *text = sal_work_dump(work);
-        if (!text)
-                return sal_fail(reterr, SAL_E_NOMEM, "no memory for the work under way");
-        return sal_store_put(job->store, "work.json", text, strlen(text), reterr);
+        return save(job, work, reterr);
 }
 
 /* Ends the work: nothing of it is left but the report. */
@@ -44,22 +49,74 @@ static enum sal_status forget(const struct sal_job *job, struct sal_err *reterr)
         return status;
 }
 
-/* Stores the report (and, when it was applied, what --healthy will need), then ends the work. Each file is written
- * whole, and the report last of what counts: an interruption before it stores the same again, one after it finds it. */
-static enum sal_status settle(const struct sal_job *job, const struct sal_work *work, enum sal_outcome outcome,
+bool sal_job_is_open(const struct sal_job *job) {
+        return sal_store_has(job->store, "work.json");
+}
+
+static bool names_offer(const struct sal_job *job, const char *name, const char *offer_id) {
+        sal_autofree char *bytes = NULL;
+        sal_autojson json_t *document = NULL;
+        size_t len = 0;
+        if (sal_store_get(job->store, name, SAL_STORE_REPORT_MAX_BYTES, &bytes, &len, NULL) ||
+            sal_json_parse(bytes, len, SAL_JSON_MAX_DEPTH, &document, NULL))
+                return false;
+        const char *known = json_string_value(json_object_get(document, "offer_id"));
+        return known && strcmp(known, offer_id) == 0;
+}
+
+/* The report of this work is on its way, or there. */
+static bool is_reported(const struct sal_job *job, const struct sal_work *work) {
+        char name[SAL_STORE_NAME_BYTES];
+        snprintf(name, sizeof name, "reports/%s.json", work->offer_id);
+        return work->reported || sal_store_has(job->store, name) || names_offer(job, "sent.json", work->offer_id);
+}
+
+/* Stores the report; where that cannot be done it is sent at once, for it must not be lost with this process. */
+static enum sal_status report(const struct sal_job *job, struct sal_work *work, enum sal_outcome outcome,
                               struct sal_err *reterr) {
         char name[SAL_STORE_NAME_BYTES];
-        enum sal_status status = SAL_OK;
+        struct sal_err cause = {0}, trouble = {0};
+        sal_autojson json_t *document = sal_work_report(work, job->machine_id, sal_outcome_name(outcome));
         snprintf(name, sizeof name, "reports/%s.json", work->offer_id);
-        if (outcome == SAL_OUTCOME_APPLIED)
-                status = put_json_take(job->store, "applied.json",
-                                       json_pack("{s:s,s:s,s:I}", "offer_id", work->offer_id, "campaign",
-                                                 work->campaign, "version", (json_int_t)work->version),
-                                       reterr);
-        if (!status)
-                status = put_json_take(job->store, name,
-                                       sal_work_report(work, job->machine_id, sal_outcome_name(outcome)), reterr);
-        return status ? status : forget(job, reterr);
+        enum sal_status status = put_json_take(job->store, name, json_incref(document), &cause);
+        if (status && job->send && document) {
+                status = job->send(job->send_context, document, &trouble);
+                sal_log(status ? SAL_LOG_ERROR : SAL_LOG_NOTICE,
+                        status ? "recover.report_lost" : "recover.report_sent_unstored",
+                        SAL_F_STR("offer", work->offer_id), SAL_F_STR("not_stored", cause.detail),
+                        SAL_F_STR("not_sent", trouble.detail));
+        }
+        if (status)
+                return sal_fail(reterr, SAL_E_IO, "the report could be neither stored nor sent: %s%s%s", cause.detail,
+                                *trouble.detail ? "; " : "", trouble.detail);
+        work->reported = true;
+        return SAL_OK;
+}
+
+/* Stores the report (and, when it was applied, what --healthy will need), then ends the work. Each file is written
+ * whole, and the report last of what counts: an interruption before it stores the same again, one after it finds it.
+ * What was put aside is removed last, when nothing can ask for it any more. */
+static enum sal_status settle(const struct sal_job *job, struct sal_work *work, enum sal_outcome outcome,
+                              struct sal_err *reterr) {
+        struct sal_act act = {.tree = job->tree, .store = job->store, .work = work};
+        struct sal_err cause = {0};
+        enum sal_status status = SAL_OK;
+        if (outcome == SAL_OUTCOME_APPLIED && !is_reported(job, work) &&
+            put_json_take(job->store, "applied.json",
+                          json_pack("{s:s,s:s,s:I}", "offer_id", work->offer_id, "campaign", work->campaign, "version",
+                                    (json_int_t)work->version),
+                          &cause))
+                sal_log(SAL_LOG_ERROR, "recover.healthy_will_not_be_sent", SAL_F_STR("detail", cause.detail));
+        if (!is_reported(job, work))
+                status = report(job, work, outcome, reterr);
+        if (status)
+                return status;
+        if (outcome == SAL_OUTCOME_APPLIED && sal_act_finish(&act, &cause)) {
+                sal_log(SAL_LOG_ERROR, "recover.put_aside_stays", SAL_F_STR("offer", work->offer_id),
+                        SAL_F_STR("detail", cause.detail), SAL_F_STR("log", work->log.data ? work->log.data : ""));
+                return save(job, work, reterr);
+        }
+        return forget(job, reterr);
 }
 
 static struct sal_work *new_work(const struct sal_job *job, const struct sal_job_offer *offer) {
@@ -76,26 +133,60 @@ static struct sal_work *new_work(const struct sal_job *job, const struct sal_job
 
 /* ---- running ---- */
 
-/* Puts everything back and settles the work as failed; the backups are kept when something could not be put back. */
-static enum sal_status put_back(const struct sal_job *job, struct sal_work *work, struct sal_err *reterr) {
+static void pause_ms(int64_t ms) {
+        struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+        if (ms > 0)
+                nanosleep(&pause, NULL);
+}
+
+/* Tries a few times, for what kept a file from its place may pass. The actions tell of the last try. */
+static enum sal_status revert(const struct sal_job *job, struct sal_work *work, struct sal_err *reterr) {
         struct sal_act act = {.tree = job->tree, .store = job->store, .work = work};
-        struct sal_err cause = {0};
-        if (sal_act_revert(&act, &cause)) {
-                sal_work_log(work, "%s; the backups are kept in the state directory under kept/%s", cause.detail,
-                             work->offer_id);
-                sal_log(SAL_LOG_ERROR, "recover.revert_incomplete", SAL_F_STR("offer", work->offer_id),
-                        SAL_F_STR("detail", cause.detail));
-                if (sal_store_keep_backups(job->store, work->offer_id, &cause))
-                        sal_work_log(work, "%s", cause.detail);
-                /* A tree that is not what it was is an outcome, even of an interruption. */
-                if (work->phase == SAL_PHASE_UNDOING)
-                        work->phase = SAL_PHASE_REVERTING;
-        } else {
-                sal_work_log(work, "everything was put back");
+        struct sal_work_action actions[SAL_CAMPAIGN_MAX_ACTIONS];
+        memcpy(actions, work->actions, sizeof actions);
+        enum sal_status status = sal_act_revert(&act, reterr);
+        for (int i = 1; status && i < SAL_JOB_UNDO_TRIES; i++) {
+                pause_ms(job->undo_pause_ms);
+                memcpy(work->actions, actions, sizeof actions);
+                status = sal_act_revert(&act, reterr);
         }
-        enum sal_status status = go(job, work, SAL_PHASE_EVENT_RESTORED, reterr);
-        if (status || work->phase == SAL_PHASE_IDLE)
-                return status;
+        return status;
+}
+
+/* The plan and what was put aside stay, and every start begins here again. A tree that is not what it was is an
+ * outcome, even of an interruption; it is reported once. */
+static enum sal_status put_back_later(const struct sal_job *job, struct sal_work *work, const struct sal_err *cause,
+                                      struct sal_err *reterr) {
+        enum sal_status status = SAL_OK;
+        struct sal_err trouble = {0};
+        sal_log(SAL_LOG_ERROR, "recover.revert_incomplete", SAL_F_STR("offer", work->offer_id),
+                SAL_F_STR("detail", cause->detail), SAL_F_STR("log", work->log.data ? work->log.data : ""));
+        work->phase = SAL_PHASE_REVERTING;
+        if (!is_reported(job, work)) {
+                sal_work_log(work, "%s yet; this is tried again at every start", cause->detail);
+                status = report(job, work, SAL_OUTCOME_FAILED, reterr);
+        }
+        /* Without this the older work.json stays, which begins with putting back as well. */
+        if (save(job, work, &trouble))
+                sal_log(SAL_LOG_ERROR, "recover.state_not_kept", SAL_F_STR("detail", trouble.detail));
+        return status;
+}
+
+/* Puts everything back and settles the work as failed. Where something cannot be put back, the work stays open. */
+static enum sal_status put_back(const struct sal_job *job, struct sal_work *work, struct sal_err *reterr) {
+        struct sal_err cause = {0};
+        if (revert(job, work, &cause))
+                return put_back_later(job, work, &cause, reterr);
+        sal_work_log(work, "everything was put back");
+        if (is_reported(job, work)) {
+                sal_log(SAL_LOG_NOTICE, "recover.revert_completed", SAL_F_STR("offer", work->offer_id));
+                return forget(job, reterr);
+        }
+        /* Without this the older work.json stays, and everything is put back once more, which does no harm. */
+        if (go(job, work, SAL_PHASE_EVENT_RESTORED, &cause))
+                sal_log(SAL_LOG_WARNING, "recover.state_not_kept", SAL_F_STR("detail", cause.detail));
+        if (work->phase == SAL_PHASE_IDLE)
+                return SAL_OK;
         return settle(job, work, SAL_OUTCOME_FAILED, reterr);
 }
 
@@ -173,6 +264,21 @@ static enum sal_status fetch_artifacts(const struct sal_job *job, const struct s
         return SAL_OK;
 }
 
+/* There is one work at a time: an earlier one that is not at its end comes first. */
+static enum sal_status finish_earlier(const struct sal_job *job, struct sal_err *reterr) {
+        enum sal_outcome earlier = SAL_OUTCOME_NONE;
+        if (!sal_job_is_open(job))
+                return SAL_OK;
+        enum sal_status status = sal_job_resume(job, &earlier, reterr);
+        if (!status && sal_job_is_open(job)) {
+                sal_fail(reterr, SAL_E_CONFLICT, "an earlier fix is not put back completely yet; nothing new is begun");
+                sal_err_hint(reterr, "mend what the log names; to do without, remove work.json in %.200s",
+                             job->store->path);
+                return SAL_E_CONFLICT;
+        }
+        return status;
+}
+
 enum sal_status sal_job_run(const struct sal_job *job, const struct sal_job_offer *offer,
                             const struct sal_campaign *campaign, enum sal_outcome *ret, char ret_why[static 256],
                             struct sal_err *reterr) {
@@ -183,17 +289,20 @@ enum sal_status sal_job_run(const struct sal_job *job, const struct sal_job_offe
         struct sal_err cause = {0};
         *ret = SAL_OUTCOME_NONE;
         ret_why[0] = 0;
-        enum sal_status status = sal_survey(job->tree, campaign, work, &cause);
+        enum sal_status status = finish_earlier(job, reterr);
+        if (status)
+                return status;
+        status = sal_survey(job->tree, campaign, work, &cause);
         if (!status && sal_work_all_skipped(work))
                 return settle_skipped(job, work, campaign, ret, ret_why, reterr);
         if (!status)
                 status = fetch_artifacts(job, work, campaign, &cause);
         if (!status)
                 status = sal_act_prepare(&act, campaign, &cause);
-        if (status == SAL_E_REFUSED || status == SAL_E_IO)
-                return refuse_work(job, work, cause.detail, ret, ret_why, reterr);
         if (!status)
                 status = go(job, work, SAL_PHASE_EVENT_PLAN, &cause);
+        if (status == SAL_E_REFUSED || status == SAL_E_IO)
+                return refuse_work(job, work, cause.detail, ret, ret_why, reterr);
         if (!status)
                 status = carry_out(job, work, campaign, ret, ret_why, &cause);
         if (status && reterr)
@@ -209,30 +318,21 @@ enum sal_status sal_job_refuse(const struct sal_job *job, const struct sal_job_o
         if (!work)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for the report");
         sal_work_log(work, "refused: %s", why);
-        return settle(job, work, SAL_OUTCOME_REFUSED, reterr);
+        return report(job, work, SAL_OUTCOME_REFUSED, reterr);
 }
 
 /* ---- after an interruption ---- */
 
-/* Was the work on this offer interrupted before? Whatever is not to be read counts as no. */
-static bool interrupted_before(const struct sal_job *job, const char *offer_id) {
-        sal_autofree char *bytes = NULL;
-        sal_autojson json_t *document = NULL;
-        size_t len = 0;
-        if (sal_store_get(job->store, "interrupted.json", 4096, &bytes, &len, NULL) ||
-            sal_json_parse(bytes, len, 4, &document, NULL))
-                return false;
-        const char *known = json_string_value(json_object_get(document, "offer_id"));
-        return known && strcmp(known, offer_id) == 0;
-}
-
 static enum sal_status resume_work(const struct sal_job *job, struct sal_work *work, enum sal_outcome *ret,
                                    struct sal_err *reterr) {
-        bool again = interrupted_before(job, work->offer_id);
+        bool again = names_offer(job, "interrupted.json", work->offer_id);
         enum sal_phase was = work->phase;
-        enum sal_status status = go(job, work, again ? SAL_PHASE_EVENT_RESTART_AGAIN : SAL_PHASE_EVENT_RESTART, reterr);
-        if (status)
-                return status;
+        struct sal_err cause = {0};
+        enum sal_status status = go(job, work, again ? SAL_PHASE_EVENT_RESTART_AGAIN : SAL_PHASE_EVENT_RESTART, &cause);
+        if (status == SAL_E_INTERNAL)
+                return sal_fail(reterr, status, "%s", cause.detail);
+        if (status) /* a full disk keeps nothing from being put back */
+                sal_log(SAL_LOG_WARNING, "recover.state_not_kept", SAL_F_STR("detail", cause.detail));
         sal_log(SAL_LOG_WARNING, "recover.interrupted", SAL_F_STR("offer", work->offer_id),
                 SAL_F_STR("was", sal_phase_name(was)), SAL_F_STR("now", sal_phase_name(work->phase)));
         if (work->phase == SAL_PHASE_APPLIED || work->phase == SAL_PHASE_FAILED) {
@@ -243,11 +343,10 @@ static enum sal_status resume_work(const struct sal_job *job, struct sal_work *w
                 return forget(job, reterr);
         if (was != work->phase && again)
                 sal_work_log(work, "interrupted for the second time while %s", sal_phase_name(was));
-        if (work->phase == SAL_PHASE_UNDOING)
-                status = put_json_take(job->store, "interrupted.json", json_pack("{s:s}", "offer_id", work->offer_id),
-                                       reterr);
-        if (!status)
-                status = put_back(job, work, reterr);
+        if (work->phase == SAL_PHASE_UNDOING &&
+            put_json_take(job->store, "interrupted.json", json_pack("{s:s}", "offer_id", work->offer_id), &cause))
+                sal_log(SAL_LOG_WARNING, "recover.state_not_kept", SAL_F_STR("detail", cause.detail));
+        status = put_back(job, work, reterr);
         if (!status && work->phase == SAL_PHASE_IDLE)
                 return forget(job, reterr);
         *ret = SAL_OUTCOME_FAILED;
@@ -270,7 +369,7 @@ enum sal_status sal_job_resume(const struct sal_job *job, enum sal_outcome *ret,
                 /* The disk damaged it, for it is written whole. A rescue goes on; the pieces are for a person. */
                 sal_log(SAL_LOG_ERROR, "recover.state_damaged", SAL_F_STR("detail", reterr ? reterr->detail : ""));
                 status = sal_store_rename(job->store, "work.json", "work/work.json", reterr);
-                return status ? status : sal_store_keep_backups(job->store, "damaged", reterr);
+                return status ? status : sal_store_keep_work(job->store, "damaged", reterr);
         }
         if (status)
                 return status;
@@ -279,9 +378,5 @@ enum sal_status sal_job_resume(const struct sal_job *job, enum sal_outcome *ret,
                 sal_err_hint(reterr, "run again with --root %.150s, or with another --state", work->root);
                 return SAL_E_CONFLICT;
         }
-        char name[SAL_STORE_NAME_BYTES];
-        snprintf(name, sizeof name, "reports/%s.json", work->offer_id);
-        if (sal_store_has(job->store, name))
-                return forget(job, reterr);
         return resume_work(job, work, ret, reterr);
 }

@@ -12,7 +12,7 @@
 
 enum sal_phase {
         SAL_PHASE_IDLE,      /* no work under way */
-        SAL_PHASE_PLANNED,   /* plan and backups are on disk, the tree is untouched */
+        SAL_PHASE_PLANNED,   /* the plan is on disk, the tree is untouched */
         SAL_PHASE_ACTING,    /* the tree may be changed in part */
         SAL_PHASE_VERIFYING, /* all changes are made, not yet found good */
         SAL_PHASE_REVERTING, /* being put back; the outcome is `failed` */
@@ -23,7 +23,7 @@ enum sal_phase {
 };
 
 enum sal_phase_event {
-        SAL_PHASE_EVENT_PLAN,          /* plan and backups were stored */
+        SAL_PHASE_EVENT_PLAN,          /* the plan was stored */
         SAL_PHASE_EVENT_TOUCH,         /* the first change is about to be made */
         SAL_PHASE_EVENT_DONE,          /* the last change was made */
         SAL_PHASE_EVENT_GOOD,          /* verify is true */

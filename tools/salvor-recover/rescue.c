@@ -303,8 +303,18 @@ static void give_up(struct rescue *rescue) {
         rescue->result.exit = SAL_EXIT_TIMEOUT;
 }
 
+/* What an earlier work, or this run's, could not put back is tried again; an offer has to wait for it. */
+static void finish_open_work(struct rescue *rescue) {
+        enum sal_outcome outcome = SAL_OUTCOME_NONE;
+        struct sal_err cause = {0};
+        if (sal_job_is_open(&rescue->job) && sal_job_resume(&rescue->job, &outcome, &cause))
+                sal_log(SAL_LOG_ERROR, "recover.work_stays_open", SAL_F_STR("detail", cause.detail));
+}
+
 static void run_loop(struct rescue *rescue) {
-        while (!stopped(rescue)) {
+        for (bool first = true; !stopped(rescue); first = false) {
+                if (!first)
+                        finish_open_work(rescue);
                 enum round round = poll_once(rescue);
                 bool applied = round == ROUND_SETTLED && strcmp(rescue->result.outcome, "applied") == 0;
                 if (round == ROUND_SETTLED)
@@ -367,7 +377,8 @@ static enum sal_status set_up(struct rescue *rescue, struct sal_err *reterr) {
                                        .machine_id = settings->machine_id,
                                        .boot_id = options->boot_id,
                                        .fetch = fetch_artifact,
-                                       .fetch_context = rescue};
+                                       .fetch_context = rescue,
+                                       .undo_pause_ms = SAL_RESCUE_UNDO_PAUSE_MS};
         rescue->courier =
                 (struct sal_courier){.store = rescue->store, .net = rescue->net, .machine_id = settings->machine_id};
         rescue->started_ms = sal_clock_mono_ms();

@@ -19,6 +19,7 @@ enum {
         SAL_RESCUE_ONCE_PAUSE_SECONDS = 2,
         SAL_RESCUE_BACK_OFF_SECONDS = 5, /* first pause when the server cannot be reached; doubles … */
         SAL_RESCUE_BACK_OFF_MAX_SECONDS = 300,
+        SAL_RESCUE_UNDO_PAUSE_MS = 200, /* before putting back is tried again */
 };
 
 struct sal_rescue_options {

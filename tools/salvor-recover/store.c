@@ -212,12 +212,12 @@ void sal_store_clear(struct sal_store *store, const char *folder) {
         closedir(dir);
 }
 
-enum sal_status sal_store_keep_backups(struct sal_store *store, const char *offer_id, struct sal_err *reterr) {
+enum sal_status sal_store_keep_work(struct sal_store *store, const char *as, struct sal_err *reterr) {
         char name[SAL_STORE_NAME_BYTES];
-        snprintf(name, sizeof name, "kept/%s", offer_id);
+        snprintf(name, sizeof name, "kept/%s", as);
         /* An earlier attempt may have kept some: what is there stays, under its first name. */
         for (int i = 2; sal_store_has(store, name) && i < 100; i++)
-                snprintf(name, sizeof name, "kept/%s.%d", offer_id, i);
+                snprintf(name, sizeof name, "kept/%s.%d", as, i);
         enum sal_status status = sal_store_rename(store, "work", name, reterr);
         if (!status && mkdirat(store->dir_fd, "work", 0700) != 0)
                 status = fail_io(reterr, store, "work", errno);

@@ -3,14 +3,14 @@
  * The state directory (--state): what must outlive a crash. One process at a time holds its lock.
  *
  *   lock            flock(2)
- *   work.json       the work under way (work.h); work/backup-N: what step N found
+ *   work.json       the work under way (work.h), until everything is done or put back
  *   blobs/SHA256    contents to be written; blobs/SHA256.part: an artifact that is on its way
  *   reports/ID.json outcomes that the server has not yet answered; ID is the offer's
  *   sent.json       the newest outcome that it has answered
  *   applied.json    the newest applied offer, for --healthy
  *   interrupted.json  the offer whose work was interrupted
  *   time.json       a time that is known to have passed
- *   kept/ID/        backups of a work that could not be put back completely: for a person
+ *   kept/           what the disk has damaged: for a person
  *
  * A file appears whole and synced, or not at all. Thread: one. Ownership: the store owns its descriptors.
  */
@@ -58,8 +58,8 @@ enum sal_status sal_store_sync(struct sal_store *store, const char *folder, stru
 
 /* Removes every file of the folder (not the folder). Failures are left: such files are only space. */
 void sal_store_clear(struct sal_store *store, const char *folder);
-/* Moves the backups to kept/<offer_id>. Errors: SAL_E_IO. */
-enum sal_status sal_store_keep_backups(struct sal_store *store, const char *offer_id, struct sal_err *reterr);
+/* Moves the folder work/ to kept/<name>. Errors: SAL_E_IO. */
+enum sal_status sal_store_keep_work(struct sal_store *store, const char *as, struct sal_err *reterr);
 
 /* Names of the stored reports ("reports/ID.json"), sorted, at most SAL_STORE_MAX_REPORTS. Errors: SAL_E_IO. */
 enum sal_status sal_store_reports(struct sal_store *store, char ret[][SAL_STORE_NAME_BYTES], size_t *ret_count,

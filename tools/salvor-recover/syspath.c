@@ -107,6 +107,19 @@ static unsigned char lower(char c) {
         return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
+bool sal_syspath_is_ours(const char *name) {
+        static const char start[] = ".salvor-";
+        enum { TAG = 16 };
+        if (strncmp(name, start, strlen(start)) != 0)
+                return false;
+        name += strlen(start);
+        if (strspn(name, "0123456789abcdef") != TAG || name[TAG] != '-')
+                return false;
+        name += TAG + 1;
+        size_t digits = strspn(name, "0123456789");
+        return digits > 0 && (!name[digits] || strcmp(name + digits, "o") == 0);
+}
+
 bool sal_syspath_same(const char *a, const char *b, bool fold) {
         if (!fold)
                 return strcmp(a, b) == 0;

@@ -47,6 +47,10 @@ bool sal_syspath_is_wild(const char *part);
 /* True when a name on disk is the one that the part means: equal, or matched by its `*` and `?` (one byte each). */
 bool sal_syspath_part_matches(const char *part, const char *name, bool fold);
 
+/* True for the name of a hidden file that a work has put into a directory: ".salvor-", 16 hex digits, "-", the step's
+ * number, perhaps "o". */
+bool sal_syspath_is_ours(const char *name);
+
 /* True when two names or paths are the same file to this layout. */
 bool sal_syspath_same(const char *a, const char *b, bool fold);
 

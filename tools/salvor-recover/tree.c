@@ -165,6 +165,17 @@ int sal_tree_rename(const struct sal_tree *tree, const char *from, const char *t
         return renameat(from_fd, from_name, to_fd, to_name) == 0 ? 0 : -errno;
 }
 
+int sal_tree_link(const struct sal_tree *tree, const char *from, const char *to) {
+        const char *from_name = NULL, *to_name = NULL;
+        sal_autoclose int from_fd = sal_tree_open_parent(tree, from, &from_name);
+        if (from_fd < 0)
+                return from_fd;
+        sal_autoclose int to_fd = sal_tree_open_parent(tree, to, &to_name);
+        if (to_fd < 0)
+                return to_fd;
+        return linkat(from_fd, from_name, to_fd, to_name, 0) == 0 ? 0 : -errno;
+}
+
 int sal_tree_sync_parent(const struct sal_tree *tree, const char *path) {
         const char *name = NULL;
         sal_autoclose int parent = sal_tree_open_parent(tree, path, &name);

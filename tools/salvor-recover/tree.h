@@ -50,8 +50,9 @@ SAL_DEFINE_CLEANUP(sal_tree, sal_tree_free)
 
 /* Appends every entry that the path means, of whatever type, sorted by path. A part that is written out and turns out
  * to be a symbolic link to walk through is SAL_E_REFUSED (what it hides is unknown); links that a wildcard happens to
- * match on the way are not walked through. The last part matches links too: they are listed as what they are.
- * Errors: SAL_E_REFUSED, SAL_E_TOO_LARGE (the bounds above), SAL_E_IO, SAL_E_NOMEM. Nothing there is no error. */
+ * match on the way are not walked through. The last part matches links too: they are listed as what they are. A
+ * wildcard matches no hidden file of a work (sal_syspath_is_ours). Errors: SAL_E_REFUSED, SAL_E_TOO_LARGE (the bounds
+ * above), SAL_E_IO, SAL_E_NOMEM. Nothing there is no error. */
 enum sal_status sal_tree_find(const struct sal_tree *tree, const struct sal_syspath *path, struct sal_found_list *out,
                               struct sal_err *reterr);
 
@@ -84,6 +85,9 @@ int sal_tree_unlink(const struct sal_tree *tree, const char *path);
 
 /* Renames; with `replace` false an existing target is -EEXIST. Returns 0 or -errno. */
 int sal_tree_rename(const struct sal_tree *tree, const char *from, const char *to, bool replace);
+
+/* Gives the file a second name, which must be free. Returns 0 or -errno. */
+int sal_tree_link(const struct sal_tree *tree, const char *from, const char *to);
 
 /* Makes what was done in the directory of `path` lasting. Returns 0 or -errno. */
 int sal_tree_sync_parent(const struct sal_tree *tree, const char *path);

@@ -130,11 +130,11 @@ bool sal_work_all_skipped(const struct sal_work *work) {
         return true;
 }
 
-char *sal_work_temp_path(const struct sal_work *work, size_t step, bool revert) {
+char *sal_work_temp_path(const struct sal_work *work, size_t step, bool aside) {
         const char *path = work->steps[step].path, *slash = strrchr(path, '/');
         int folder = slash ? (int)(slash - path) + 1 : 0;
         sal_autobuf struct sal_buf text = SAL_BUF_INIT;
-        sal_buf_printf(&text, "%.*s.salvor-%s-%zu%s", folder, path, work->tag, step, revert ? "r" : "");
+        sal_buf_printf(&text, "%.*s.salvor-%s-%zu%s", folder, path, work->tag, step, aside ? "o" : "");
         return sal_buf_take(&text, NULL);
 }
 

@@ -38,7 +38,7 @@ struct sal_file_facts {
         int64_t size_bytes;
         struct timespec atime, mtime;
         uint64_t device, inode;            /* good within one run only: some file systems number anew at each mount */
-        char sha256[SAL_SHA256_HEX_BYTES]; /* "" where the content is not kept (rename) */
+        char sha256[SAL_SHA256_HEX_BYTES]; /* "" where it was not asked for */
 };
 
 struct sal_step {
@@ -76,7 +76,8 @@ struct sal_work {
         char boot_id[SAL_BOOT_ID_BYTES];
         char campaign[SAL_CAMPAIGN_ID_BYTES];
         int64_t version;
-        char tag[SAL_WORK_TAG_BYTES]; /* random; names the temporary files */
+        char tag[SAL_WORK_TAG_BYTES]; /* random; names the hidden files */
+        bool reported;                /* the report is stored or sent; what is left is the work on the tree */
         size_t action_count;
         struct sal_work_action actions[SAL_CAMPAIGN_MAX_ACTIONS];
         size_t step_count, step_capacity;
@@ -111,9 +112,9 @@ enum sal_work_view sal_work_view(const struct sal_work *work, const char *path, 
 /* True when no action is anything but skipped. */
 bool sal_work_all_skipped(const struct sal_work *work);
 
-/* Name of a step's temporary file beside `path`: ".salvor-<tag>-<n>[r]", r when it is put back. Handed over; NULL
- * without memory. */
-char *sal_work_temp_path(const struct sal_work *work, size_t step, bool revert);
+/* Name of a step's hidden file beside `path`: ".salvor-<tag>-<n>" for its new content, with an "o" at the end for the
+ * old file that is put aside. Handed over; NULL without memory. */
+char *sal_work_temp_path(const struct sal_work *work, size_t step, bool aside);
 
 /* facts of a stat; sha256 is left empty. */
 void sal_file_facts_of(const struct stat *info, struct sal_file_facts *ret);

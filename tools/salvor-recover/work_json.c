@@ -75,11 +75,11 @@ char *sal_work_dump(const struct sal_work *work) {
                                             time_json(work->dirs[i].atime), "mtime", time_json(work->dirs[i].mtime))))
                         return NULL;
         sal_autojson json_t *document =
-                json_pack("{s:s,s:s,s:o,s:s,s:s,s:s,s:I,s:s,s:o,s:O,s:O,s:s}", "schema", "salvor.work/1", "phase",
+                json_pack("{s:s,s:s,s:o,s:s,s:s,s:s,s:I,s:s,s:b,s:o,s:O,s:O,s:s}", "schema", "salvor.work/1", "phase",
                           sal_phase_name(work->phase), "root", path_json(work->root), "offer_id", work->offer_id,
                           "boot_id", work->boot_id, "campaign", work->campaign, "version", (json_int_t)work->version,
-                          "tag", work->tag, "actions", actions_json(work), "steps", steps, "dirs", dirs, "log",
-                          work->log.data ? work->log.data : "");
+                          "tag", work->tag, "reported", work->reported, "actions", actions_json(work), "steps", steps,
+                          "dirs", dirs, "log", work->log.data ? work->log.data : "");
         return document ? sal_json_dump(document) : NULL;
 }
 
@@ -240,6 +240,7 @@ static enum sal_status read_work(const struct sal_json_at *at, struct sal_work *
             (status = read_text(at, "campaign", work->campaign, sizeof work->campaign, reterr)) ||
             (status = sal_json_int(at, "version", true, 1, INT32_MAX, &work->version, reterr)) ||
             (status = read_text(at, "tag", work->tag, sizeof work->tag, reterr)) ||
+            (status = sal_json_bool(at, "reported", true, &work->reported, reterr)) ||
             (status = read_actions(at, work, reterr)) || (status = read_steps(at, work, reterr)) ||
             (status = read_dirs(at, work, reterr)) ||
             (status = sal_json_string(at, "log", true, 0, SAL_WORK_LOG_MAX_BYTES, &log, reterr)))

@@ -34,6 +34,11 @@ int renameat(int from_fd, const char *from, int to_fd, const char *to) {
         return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
 }
 
+int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags) {
+        count_down();
+        return (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
+}
+
 int fchmod(int fd, mode_t mode) {
         count_down();
         return (int)syscall(SYS_fchmod, fd, mode);

@@ -336,19 +336,21 @@ static void a_full_disk_puts_everything_back(void **state) {
         assert_int_equal(umount(at(s.f.root, CROWDSTRIKE)), 0);
 }
 
-/* Without room for a backup nothing may be touched. */
+/* Without room for the plan nothing may be touched. */
 static void a_full_state_directory_is_refused(void **state) {
         (void)state;
-        if (!mount_over(at(s.f.state, "work"), "size=4k", 0))
+        if (!mount_over(at(s.f.state, "blobs"), "size=4k", 0))
                 skip();
         char filler[4097];
         memset(filler, 'x', sizeof filler - 1);
         filler[sizeof filler - 1] = 0;
-        int fd = open(at(s.f.state, "work/filler"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        int fd = open(at(s.f.state, "blobs/filler"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         assert_int_equal(write(fd, filler, 4096), 4096);
         close(fd);
-        expect_untouched("[" OUTAGE_ACTION "]", "[]", SAL_OUTCOME_REFUSED, "backup");
-        assert_int_equal(umount(at(s.f.state, "work")), 0);
+        expect_untouched("[" OUTAGE_ACTION
+                         ",{\"kind\":\"write_file\",\"path\":\"${SYSTEM}/n\",\"content_base64\":\"bmV3\"}]",
+                         "[]", SAL_OUTCOME_REFUSED, "No space left");
+        assert_int_equal(umount(at(s.f.state, "blobs")), 0);
 }
 
 /* Without the rights of root: a folder that may not be written is refused before anything is touched. */

@@ -106,7 +106,7 @@ static void temporary_files_stand_beside(void **state) {
         snprintf(work->tag, sizeof work->tag, "0123456789abcdef");
         sal_autofree char *first = sal_work_temp_path(work, 0, false), *second = sal_work_temp_path(work, 1, true);
         assert_string_equal(first, "Windows/.salvor-0123456789abcdef-0");
-        assert_string_equal(second, ".salvor-0123456789abcdef-1r");
+        assert_string_equal(second, ".salvor-0123456789abcdef-1o");
         sal_work_free(work);
 }
 
