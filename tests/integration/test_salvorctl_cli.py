@@ -603,6 +603,31 @@ def test_artifact_is_hashed_and_streamed(fake, made, tmp_path):
     assert fake.seen[-1][4] == data
 
 
+def fetch(made, *args):
+    return subprocess.run([program("salvorctl"), "-C", str(made), *args], capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("data", [b"", os.urandom(300_000)])
+def test_artifact_that_comes_is_the_one_that_was_asked_for(fake, made, data):
+    digest = hashlib.sha256(data).hexdigest()
+    fake.routes["GET", f"/api/v1/artifacts/{digest}"] = (200, data)
+    done = fetch(made, "artifact", "get", digest)
+    assert done.returncode == 0 and done.stdout == data, done.stderr
+    done = fetch(made, "--json", "artifact", "get", digest)
+    assert done.returncode == 0 and json.loads(done.stdout) == {"sha256": digest, "length": len(data)}
+
+
+def test_other_bytes_than_the_artifact_are_not_handed_on(fake, made):
+    data = os.urandom(300_000)
+    digest = hashlib.sha256(data).hexdigest()
+    for bad in (data[:-1], data + b"x", b"", b"null", bytes([data[0] ^ 1]) + data[1:]):
+        fake.routes["GET", f"/api/v1/artifacts/{digest}"] = (200, bad)
+        done = fetch(made, "artifact", "get", digest)
+        assert done.returncode == 1 and done.stdout == b"" and b"are not this artifact" in done.stderr, done.stderr
+        done = fetch(made, "--json", "artifact", "get", digest)
+        assert done.returncode == 1 and "not this artifact" in json.loads(done.stdout)["error"]["detail"]
+
+
 def export(state, **ring):
     row = {"name": "canary", "open": True, "offered": 0, "unsettled": 0, "succeeded": 0, "failed": 0, "not_applicable": 0}
     return {

@@ -69,8 +69,53 @@ static enum sal_status artifact_path(const char *sha256, char ret[static SAL_CTL
         return SAL_OK;
 }
 
-static bool to_file(void *arg, const void *data, size_t len) {
-        return fwrite(data, 1, len, arg) == len;
+/* What comes from the server stands here until it is known to be what was asked for. */
+struct arrival {
+        FILE *file;
+        struct sal_sha256_stream *hash;
+        int64_t len;
+};
+
+static bool take_piece(void *arg, const void *data, size_t len) {
+        struct arrival *arrival = arg;
+        arrival->len += (int64_t)len;
+        sal_sha256_stream_add(arrival->hash, data, len);
+        return arrival->len <= ARTIFACT_MAX_BYTES && fwrite(data, 1, len, arrival->file) == len;
+}
+
+static enum sal_status fetch(struct sal_ctl *ctl, const char *path, struct arrival *arrival, struct sal_err *reterr) {
+        const struct sal_admin_call call = {.path = path,
+                                            .accept = "application/octet-stream, application/problem+json",
+                                            .timeout_ms = 3600 * 1000,
+                                            .sink = take_piece,
+                                            .sink_arg = arrival};
+        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
+        enum sal_status status = sal_admin_do(ctl->admin, &call, &reply, reterr);
+        uint8_t digest[SAL_SHA256_BYTES];
+        char sha256[SAL_SHA256_HEX_BYTES];
+        sal_sha256_stream_end(arrival->hash, digest);
+        sal_hex_encode(digest, sizeof digest, sha256);
+        if (arrival->len > ARTIFACT_MAX_BYTES)
+                return sal_fail(reterr, SAL_E_TOO_LARGE, "the server sent more than 1 GiB");
+        if (ferror(arrival->file) || fflush(arrival->file))
+                return sal_fail(reterr, SAL_E_IO, "cannot write the temporary file: %s", strerror(errno));
+        if (status || strcmp(sha256, ctl->args[0]) == 0)
+                return status;
+        sal_fail(reterr, SAL_E_MALFORMED, "the server's %lld bytes are not this artifact: their SHA-256 is %s",
+                 (long long)arrival->len, sha256);
+        sal_err_hint(reterr, "nothing was written; the stored file may be damaged: delete it and put it again");
+        return SAL_E_MALFORMED;
+}
+
+static enum sal_status hand_on(FILE *file, struct sal_err *reterr) {
+        char chunk[65536];
+        size_t n;
+        rewind(file);
+        while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
+                if (fwrite(chunk, 1, n, stdout) != n)
+                        return sal_fail(reterr, SAL_E_IO, "cannot write to standard output: %s", strerror(errno));
+        return ferror(file) ? sal_fail(reterr, SAL_E_IO, "cannot read the temporary file: %s", strerror(errno))
+                            : SAL_OK;
 }
 
 static enum sal_status run_get(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -78,18 +123,25 @@ static enum sal_status run_get(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_status status = artifact_path(ctl->args[0], path, reterr);
         if (status)
                 return status;
-        if (isatty(STDOUT_FILENO)) {
+        if (!ctl->json && isatty(STDOUT_FILENO)) {
                 sal_fail(reterr, SAL_E_USAGE, "an artifact's bytes do not go to a terminal");
                 sal_err_hint(reterr, "send standard output to a file");
                 return SAL_E_USAGE;
         }
-        const struct sal_admin_call call = {.path = path,
-                                            .accept = "application/octet-stream, application/problem+json",
-                                            .timeout_ms = 3600 * 1000,
-                                            .sink = to_file,
-                                            .sink_arg = stdout};
-        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
-        return sal_admin_do(ctl->admin, &call, &reply, reterr);
+        sal_autofclose FILE *file = tmpfile();
+        if (!file)
+                return sal_fail(reterr, SAL_E_IO, "cannot make a temporary file: %s", strerror(errno));
+        struct arrival arrival = {.file = file, .hash = sal_sha256_stream_new()};
+        if (!arrival.hash)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a hash");
+        status = fetch(ctl, path, &arrival, reterr);
+        sal_sha256_stream_free(arrival.hash);
+        if (status || !ctl->json)
+                return status ? status : hand_on(file, reterr);
+        sal_autojson json_t *document =
+                json_pack("{s:s, s:I}", "sha256", ctl->args[0], "length", (json_int_t)arrival.len);
+        sal_out_json(document);
+        return SAL_OK;
 }
 
 static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -138,6 +190,9 @@ const struct sal_command sal_commands_artifact[] = {
          .min_args = 1,
          .max_args = 1,
          .summary = "Write its bytes to standard output",
+         .help = "Not a byte is written unless all of them have this SHA-256; until then they stand in a temporary "
+                 "file.\n"
+                 "With --json they are fetched and checked, and their sha256 and length are printed instead.",
          .run = run_get},
         {.group = "artifact",
          .verb = "delete",
