@@ -54,3 +54,16 @@ bool sal_tree_links_stay_inside(const struct sal_tree *tree, const char *path) {
                 return false;
         return shows_whole_file_system(folder.id);
 }
+
+bool sal_tree_same_mount(const struct sal_tree *tree, const char *from, const char *to) {
+        struct mount_of from_mount, to_mount;
+        struct stat from_info, to_info;
+        const char *name = NULL;
+        sal_autoclose int from_fd = sal_tree_open_parent(tree, from, &name);
+        sal_autoclose int to_fd = sal_tree_open_parent(tree, to, &name);
+        if (from_fd < 0 || to_fd < 0 || fstat(from_fd, &from_info) != 0 || fstat(to_fd, &to_info) != 0)
+                return true; /* what is wrong there is for others to say */
+        if (mount_of(from_fd, &from_mount) && mount_of(to_fd, &to_mount))
+                return from_mount.id == to_mount.id;
+        return from_info.st_dev == to_info.st_dev;
+}

@@ -105,6 +105,21 @@ static enum sal_status files_of(const struct site *site, int64_t max, struct sal
         return SAL_OK;
 }
 
+/* Does the action act on what an earlier one makes or moves? That cannot be planned upon the tree as it is, and
+ * skipping it would do half of what was signed. */
+static enum sal_status check_chain(const struct site *site, const char *written, struct sal_err *reterr) {
+        sal_autosyspath struct sal_syspath path = {0};
+        const char *made = NULL;
+        enum sal_status status = sal_syspath_parse(written, site->tree->layout, &path, reterr);
+        const struct sal_step *maker = status ? NULL : sal_work_maker(site->work, &path, &made);
+        if (!maker)
+                return status;
+        sal_autobuf struct sal_buf text = SAL_BUF_INIT;
+        sal_syspath_escape(made, &text);
+        return sal_fail(reterr, SAL_E_REFUSED, "action %zu acts on what action %zu makes, an earlier action: %.120s",
+                        site->index, maker->action, text.data ? text.data : "");
+}
+
 static enum sal_status add_step(const struct site *site, struct sal_step *step, struct sal_err *reterr) {
         step->action = site->index;
         enum sal_status status = step->path ? note_dir(site, step->path, reterr) : SAL_OK;
@@ -200,6 +215,11 @@ static enum sal_status plan_rename(const struct site *site, struct sal_err *rete
         struct sal_step step = {.kind = SAL_STEP_RENAME};
         if ((status = new_path(site, site->action->to, &step.to, reterr)))
                 return status;
+        if (!sal_tree_same_mount(site->tree, files.items[0].path, step.to)) {
+                status = refuse(step.to, "is on another file system than the file to be renamed", reterr);
+                free(step.to);
+                return status;
+        }
         step.path = strdup(files.items[0].path);
         sal_file_facts_of(&files.items[0].info, &step.before);
         if ((status = add_step(site, &step, reterr)))
@@ -298,7 +318,13 @@ enum sal_status sal_survey(const struct sal_tree *tree, const struct sal_campaig
                                     .work = work,
                                     .fold = tree->layout == SAL_LAYOUT_WINDOWS};
                 struct sal_err cause = {0};
-                enum sal_status status = planners[campaign->actions[i].kind](&site, &cause);
+                enum sal_status status = SAL_OK;
+                if (site.action->path)
+                        status = check_chain(&site, site.action->path, &cause);
+                if (!status && site.action->to)
+                        status = check_chain(&site, site.action->to, &cause);
+                if (!status)
+                        status = planners[campaign->actions[i].kind](&site, &cause);
                 if (status && status != SAL_E_NOMEM)
                         status = refuse_all(work, i, &cause);
                 if (status) {

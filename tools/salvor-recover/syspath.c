@@ -107,6 +107,22 @@ static unsigned char lower(char c) {
         return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
+bool sal_syspath_matches(const struct sal_syspath *path, const char *relative) {
+        for (size_t i = 0; i < path->count; i++) {
+                char name[SAL_SYSPATH_PART_MAX_BYTES + 1];
+                size_t len = strcspn(relative, "/");
+                bool last = !relative[len];
+                if (last != (i + 1 == path->count) || len >= sizeof name)
+                        return false;
+                memcpy(name, relative, len);
+                name[len] = 0;
+                if (!sal_syspath_part_matches(path->parts[i], name, path->fold))
+                        return false;
+                relative += last ? len : len + 1;
+        }
+        return true;
+}
+
 bool sal_syspath_is_ours(const char *name) {
         static const char start[] = ".salvor-";
         enum { TAG = 16 };

@@ -51,6 +51,9 @@ bool sal_syspath_part_matches(const char *part, const char *name, bool fold);
  * number, perhaps "o". */
 bool sal_syspath_is_ours(const char *name);
 
+/* True when the path, wildcards included, means this one, which is relative to the root. */
+bool sal_syspath_matches(const struct sal_syspath *path, const char *relative);
+
 /* True when two names or paths are the same file to this layout. */
 bool sal_syspath_same(const char *a, const char *b, bool fold);
 

@@ -96,6 +96,10 @@ int sal_tree_sync_parent(const struct sal_tree *tree, const char *path);
  * false when it does not, or when that cannot be told (before Linux 5.8, or without /proc). */
 bool sal_tree_links_stay_inside(const struct sal_tree *tree, const char *path);
 
+/* May a file be renamed from the one path to the other, whose directories are there? False when these lie on different
+ * mounts, which rename(2) does not cross; true when that cannot be told (before Linux 5.8, one file system). */
+bool sal_tree_same_mount(const struct sal_tree *tree, const char *from, const char *to);
+
 /* "regular file", "directory", "symbolic link", … for a person. */
 const char *sal_tree_type_name(mode_t mode);
 

@@ -123,6 +123,21 @@ enum sal_work_view sal_work_view(const struct sal_work *work, const char *path, 
         return SAL_VIEW_AS_ON_DISK;
 }
 
+const struct sal_step *sal_work_maker(const struct sal_work *work, const struct sal_syspath *path,
+                                      const char **ret_made) {
+        for (size_t i = work->step_count; i-- > 0;) {
+                const struct sal_step *step = &work->steps[i];
+                const char *made = step->kind == SAL_STEP_RENAME  ? step->to
+                                   : step->kind == SAL_STEP_WRITE ? step->path
+                                                                  : NULL;
+                if (made && sal_syspath_matches(path, made)) {
+                        *ret_made = made;
+                        return step;
+                }
+        }
+        return NULL;
+}
+
 bool sal_work_all_skipped(const struct sal_work *work) {
         for (size_t i = 0; i < work->action_count; i++)
                 if (work->actions[i].status != SAL_STATUS_SKIPPED)

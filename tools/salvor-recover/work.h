@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "model/campaign.h"
 #include "salvor-recover/phase.h"
+#include "salvor-recover/syspath.h"
 
 #include <stdint.h>
 #include <sys/stat.h>
@@ -108,6 +109,11 @@ void sal_work_log(struct sal_work *work, const char *format, ...) __attribute__(
 /* What the steps so far make of a path: later actions are planned against the tree as earlier ones will leave it. */
 enum sal_work_view { SAL_VIEW_AS_ON_DISK, SAL_VIEW_REMOVED, SAL_VIEW_MADE };
 enum sal_work_view sal_work_view(const struct sal_work *work, const char *path, bool fold);
+
+/* The step that makes a file (a new one, or one under a new name) which the path means, wildcards included; NULL: none.
+ * What an earlier action makes is not on disk while later ones are planned, and none may act on it. */
+const struct sal_step *sal_work_maker(const struct sal_work *work, const struct sal_syspath *path,
+                                      const char **ret_made);
 
 /* True when no action is anything but skipped. */
 bool sal_work_all_skipped(const struct sal_work *work);

@@ -233,6 +233,54 @@ static void an_existing_target_is_refused(void **state) {
                          "[]", SAL_OUTCOME_REFUSED, "earlier action");
 }
 
+/* Earlier actions have not made anything yet while later ones are planned: whatever acts on it is refused, for skipping
+ * it would apply half of what was signed. */
+static void acting_on_what_an_earlier_action_makes_is_refused(void **state) {
+        (void)state;
+#define D "${SYSTEM}/drivers/"
+#define WRITE(name) "{\"kind\":\"write_file\",\"path\":\"" D name "\",\"content_base64\":\"bmV3\"}"
+#define RENAME(from, to) "{\"kind\":\"rename_file\",\"path\":\"" D from "\",\"to\":\"" D to "\"}"
+#define DELETE(name) "{\"kind\":\"delete_file\",\"path\":\"" D name "\",\"max_matches\":8}"
+        static const char *const chains[] = {
+                "[" WRITE("n1") "," RENAME("n1", "n2") "]",
+                "[" WRITE("n1") "," RENAME("N1", "n2") "]",
+                "[" RENAME("ntfs.sys", "bad7.sys") "," DELETE("bad*.sys") "]",
+                "[" WRITE("bad9.sys") "," DELETE("BAD?.sys") "]",
+                "[" WRITE("bad9.sys") "," DELETE("bad9.sys") "]",
+                "[" WRITE("ntfs.sys") "," DELETE("*") "]",
+                "[" WRITE("x") "," WRITE("x") "]",
+                "[" WRITE("x") "," RENAME("ntfs.sys", "X") "]",
+                "[" WRITE("CrowdStrike/bad9.sys") "," DELETE("C*/bad9*") "]",
+                "[" RENAME("ntfs.sys", "t") "," RENAME(
+                        "CrowdStrike/C-00000290-00000000-00000001.sys",
+                        "ntfs.sys") "," RENAME("t", "CrowdStrike/C-00000290-00000000-00000001.sys") "]",
+        };
+        for (size_t i = 0; i < SAL_ARRAY_LEN(chains); i++)
+                expect_untouched(chains[i], "[]", SAL_OUTCOME_REFUSED, "acts on what action 0 makes");
+        /* A folder further down is another place. */
+        assert_int_equal(run_json(&s, "[" WRITE("bad9.sys") "," DELETE("CrowdStrike/C-00000290*") "]", "[]"),
+                         SAL_OUTCOME_APPLIED);
+}
+
+/* Another file system on the way of a rename shows in planning. */
+static void a_rename_to_another_file_system_is_refused(void **state) {
+        (void)state;
+        make_dirs(s.f.root, "Windows/System32/other");
+        if (mount("tmpfs", at(s.f.root, "Windows/System32/other"), "tmpfs", 0, "size=1m") != 0)
+                skip();
+        expect_untouched("[" OUTAGE_ACTION ",{\"kind\":\"rename_file\",\"path\":\"" D "ntfs.sys\","
+                         "\"to\":\"${SYSTEM}/other/ntfs.sys\"}]",
+                         "[]", SAL_OUTCOME_REFUSED, "another file system");
+        assert_int_equal(umount(at(s.f.root, "Windows/System32/other")), 0);
+        /* A folder of the same file system that is mounted there is no better: rename(2) does not cross mounts. */
+        assert_int_equal(mount(at(s.f.root, CROWDSTRIKE), at(s.f.root, "Windows/System32/other"), NULL, MS_BIND, NULL),
+                         0);
+        expect_untouched("[" OUTAGE_ACTION ",{\"kind\":\"rename_file\",\"path\":\"" D "ntfs.sys\","
+                         "\"to\":\"${SYSTEM}/other/ntfs.sys\"}]",
+                         "[]", SAL_OUTCOME_REFUSED, "another file system");
+        assert_int_equal(umount(at(s.f.root, "Windows/System32/other")), 0);
+}
+
 static void nothing_there_and_verify_false_is_a_failure(void **state) {
         (void)state;
         expect_untouched("[{\"kind\":\"delete_file\",\"path\":\"${SYSTEM}/missing\"}]",
@@ -404,6 +452,8 @@ int main(void) {
                 TEST(hard_links_out_of_a_bind_mount_are_refused),
                 TEST(a_name_with_a_newline_is_a_name),
                 TEST(an_existing_target_is_refused),
+                TEST(acting_on_what_an_earlier_action_makes_is_refused),
+                TEST(a_rename_to_another_file_system_is_refused),
                 TEST(nothing_there_and_verify_false_is_a_failure),
                 TEST(a_new_file_is_made_unless_a_file_is_required),
                 TEST(an_artifact_that_cannot_be_had_touches_nothing),
