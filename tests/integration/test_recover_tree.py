@@ -658,10 +658,24 @@ def test_goes_on_after_a_campaign_that_is_not_for_it(machine, fake):
 
 
 def test_gives_up_when_it_is_told(machine, fake):
-    fake.answers = [fake.say("wait", "paused", give_up_after_seconds=1, poll_after_seconds=1)]
+    fake.answers = [fake.say("wait", "paused", give_up_after_seconds=60, poll_after_seconds=60)]
     machine.run(once=False, exits=7)
-    fake.answers = [fake.say("none", give_up_after_seconds=1, poll_after_seconds=1)]
+    fake.answers = [fake.say("none", give_up_after_seconds=60, poll_after_seconds=60)]
     machine.run(once=False)
+
+
+@pytest.mark.parametrize("seconds", [0, -5, 10**9, "soon", None])
+def test_no_answer_makes_it_poll_in_a_loop(machine, fake, seconds):
+    """Nor does one end it."""
+    fake.answers = [fake.say("wait", "paused", poll_after_seconds=seconds, give_up_after_seconds=604800)]
+    process = subprocess.Popen([str(a) for a in machine.command(once=False)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until(lambda: fake.polls, "a poll")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=2.5)
+    assert len(fake.polls) <= 3
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20 * SLOWER) == 7
+    process.communicate()
 
 
 def test_a_signal_ends_the_waiting(machine, fake):

@@ -268,9 +268,13 @@ static bool stopped(const struct rescue *rescue) {
         return rescue->options->stop && *rescue->options->stop;
 }
 
-/* A signal ends the sleep early. */
+/* Up to a quarter longer than asked, each time another quarter: machines that one answer put to sleep together do not
+ * come back together. A signal ends the sleep early. */
 static void sleep_seconds(int64_t seconds) {
-        struct timespec pause = {.tv_sec = (time_t)seconds};
+        uint32_t random = 0;
+        sal_random(&random, sizeof random);
+        int64_t ms = seconds * 1000 + (int64_t)(random % (uint32_t)(seconds * 250 + 1));
+        struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
         nanosleep(&pause, NULL);
 }
 

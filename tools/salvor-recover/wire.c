@@ -42,12 +42,14 @@ static enum sal_status read_offer(const struct sal_json_at *root, struct sal_ans
         return SAL_OK;
 }
 
-/* A duration out of bounds is no reason to leave a machine alone: it is brought within them. */
-static int64_t read_seconds(const json_t *tree, const char *key, int64_t otherwise, int64_t max) {
+/* A duration out of bounds is no reason to leave a machine alone, nor to storm the server: it is brought within them.
+ * One that is none, or negative, is as good as missing. */
+static int64_t read_seconds(const json_t *tree, const char *key, int64_t otherwise, int64_t min, int64_t max) {
         const json_t *value = json_object_get(tree, key);
-        if (!json_is_integer(value) || json_integer_value(value) < 0)
+        int64_t seconds = json_is_integer(value) ? (int64_t)json_integer_value(value) : -1;
+        if (seconds < 0)
                 return otherwise;
-        return json_integer_value(value) > max ? max : json_integer_value(value);
+        return seconds < min ? min : seconds > max ? max : seconds;
 }
 
 enum sal_status sal_answer_parse(const char *bytes, size_t len, struct sal_answer *ret, struct sal_err *reterr) {
@@ -63,9 +65,9 @@ enum sal_status sal_answer_parse(const char *bytes, size_t len, struct sal_answe
             (answer.directive == SAL_DIRECTIVE_APPLY && (status = read_offer(&at, &answer, reterr))))
                 return status;
         answer.poll_after_seconds = read_seconds(answer.tree, "poll_after_seconds", SAL_POLL_AFTER_DEFAULT_SECONDS,
-                                                 SAL_POLL_AFTER_MAX_SECONDS);
+                                                 SAL_POLL_AFTER_MIN_SECONDS, SAL_POLL_AFTER_MAX_SECONDS);
         answer.give_up_after_seconds = read_seconds(answer.tree, "give_up_after_seconds", SAL_GIVE_UP_DEFAULT_SECONDS,
-                                                    SAL_GIVE_UP_MAX_SECONDS);
+                                                    SAL_GIVE_UP_MIN_SECONDS, SAL_GIVE_UP_MAX_SECONDS);
         *ret = answer;
         answer.tree = NULL;
         return SAL_OK;

@@ -14,7 +14,9 @@
 enum {
         SAL_ANSWER_MAX_BYTES = 256 * 1024,
         SAL_POLL_REPORTS_BYTES = 40 * 1024, /* of stored reports in one poll, whose whole may have 64 KiB */
+        SAL_POLL_AFTER_MIN_SECONDS = 1,
         SAL_POLL_AFTER_MAX_SECONDS = 3600,
+        SAL_GIVE_UP_MIN_SECONDS = 60,
         SAL_GIVE_UP_MAX_SECONDS = 7 * 86400,
         SAL_POLL_AFTER_DEFAULT_SECONDS = 60,
         SAL_GIVE_UP_DEFAULT_SECONDS = 14400,

@@ -130,6 +130,37 @@ static void a_poll_says_who_asks(void **state) {
         assert_non_null(strstr(with, "\"reports\":[{\"offer_id\":\"a\"}]"));
 }
 
+/* No answer makes the client poll in a loop, or sleep or give up at once or for ever. */
+static void durations_are_brought_within_bounds(void **state) {
+        (void)state;
+        static const struct {
+                const char *text;
+                int64_t poll_after, give_up_after;
+        } cases[] = {
+                {"0", SAL_POLL_AFTER_MIN_SECONDS, SAL_GIVE_UP_MIN_SECONDS},
+                {"1", 1, SAL_GIVE_UP_MIN_SECONDS},
+                {"3600", 3600, 3600},
+                {"3601", SAL_POLL_AFTER_MAX_SECONDS, 3601},
+                {"1000000000", SAL_POLL_AFTER_MAX_SECONDS, SAL_GIVE_UP_MAX_SECONDS},
+                {"9223372036854775807", SAL_POLL_AFTER_MAX_SECONDS, SAL_GIVE_UP_MAX_SECONDS},
+                {"-5", SAL_POLL_AFTER_DEFAULT_SECONDS, SAL_GIVE_UP_DEFAULT_SECONDS},
+                {"1.5", SAL_POLL_AFTER_DEFAULT_SECONDS, SAL_GIVE_UP_DEFAULT_SECONDS},
+                {"\"7\"", SAL_POLL_AFTER_DEFAULT_SECONDS, SAL_GIVE_UP_DEFAULT_SECONDS},
+                {"null", SAL_POLL_AFTER_DEFAULT_SECONDS, SAL_GIVE_UP_DEFAULT_SECONDS},
+        };
+        for (size_t i = 0; i < SAL_ARRAY_LEN(cases); i++) {
+                struct sal_answer answer = {0};
+                char text[200];
+                snprintf(text, sizeof text,
+                         "{\"directive\":\"wait\",\"poll_after_seconds\":%s,\"give_up_after_seconds\":%s}",
+                         cases[i].text, cases[i].text);
+                assert_int_equal(parse(text, &answer), SAL_OK);
+                assert_int_equal(answer.poll_after_seconds, cases[i].poll_after);
+                assert_int_equal(answer.give_up_after_seconds, cases[i].give_up_after);
+                sal_answer_done(&answer);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_offer_is_read),
@@ -138,6 +169,7 @@ int main(void) {
                 cmocka_unit_test(time_never_goes_behind_the_floor),
                 cmocka_unit_test(facts_are_of_the_machine_and_the_command_line),
                 cmocka_unit_test(a_poll_says_who_asks),
+                cmocka_unit_test(durations_are_brought_within_bounds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
