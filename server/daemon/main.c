@@ -17,23 +17,29 @@ enum { LOOK_AT_CERTIFICATES_MS = 24 * 3600 * 1000 };
 struct options {
         const char *path;
         bool check_only, help, version;
+        struct sal_daemon_wishes wishes;
 };
 
-static const char usage[] = "usage: salvord -c FILE [-t]\n"
-                            "\n"
-                            "  -c, --config FILE  the configuration, see salvord.conf(5)\n"
-                            "  -t, --test         check the configuration and every file that it names, then end\n"
-                            "      --version      show the release\n"
-                            "  -h, --help         show this text\n"
-                            "\n"
-                            "SIGHUP reads the configuration anew; SIGTERM and SIGINT drain and end.\n"
-                            "Exit codes: 0 done, 1 failed, 2 usage, 78 bad configuration.\n";
+static const char usage[] =
+        "usage: salvord -c FILE [-t | --new-ledger | --new-token-key]\n"
+        "\n"
+        "  -c, --config FILE  the configuration, see salvord.conf(5)\n"
+        "  -t, --test         check the configuration and every file that it names, then end\n"
+        "      --new-ledger   this once, begin with an empty ledger in the place of a lost one\n"
+        "      --new-token-key  this once, make a key for machine tokens in the place of a lost one\n"
+        "      --version      show the release\n"
+        "  -h, --help         show this text\n"
+        "\n"
+        "SIGHUP reads the configuration anew; SIGTERM and SIGINT drain and end.\n"
+        "Exit codes: 0 done, 1 failed, 2 usage, 78 bad configuration.\n";
 
 /* ---- arguments ---- */
 
 static enum sal_status read_options(int argc, char **argv, struct options *ret, struct sal_err *reterr) {
         static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                                 {"test", no_argument, NULL, 't'},
+                                                {"new-ledger", no_argument, NULL, 'L'},
+                                                {"new-token-key", no_argument, NULL, 'K'},
                                                 {"version", no_argument, NULL, 'V'},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {0}};
@@ -44,6 +50,10 @@ static enum sal_status read_options(int argc, char **argv, struct options *ret, 
                         ret->path = optarg;
                 else if (c == 't')
                         ret->check_only = true;
+                else if (c == 'L')
+                        ret->wishes.new_ledger = true;
+                else if (c == 'K')
+                        ret->wishes.new_token_key = true;
                 else if (c == 'V')
                         ret->version = true;
                 else if (c == 'h')
@@ -55,6 +65,8 @@ static enum sal_status read_options(int argc, char **argv, struct options *ret, 
         }
         if (optind < argc)
                 return sal_fail(reterr, SAL_E_USAGE, "unexpected argument \"%.100s\"", argv[optind]);
+        if (ret->check_only && (ret->wishes.new_ledger || ret->wishes.new_token_key))
+                return sal_fail(reterr, SAL_E_USAGE, "-t starts nothing; it takes no --new-ledger, no --new-token-key");
         if (!ret->path && !ret->help && !ret->version)
                 return sal_fail(reterr, SAL_E_USAGE, "no configuration is named; -c FILE names it");
         return SAL_OK;
@@ -121,7 +133,7 @@ static enum sal_status run(const struct options *options, struct sal_err *reterr
         take_signals(&signals, &ending);
         sal_log_set((enum sal_log_level)conf->values[SAL_CONF_LOG_LEVEL].number);
         sal_raise_file_limit(conf);
-        status = sal_daemon_start(&daemon, conf, material, reterr);
+        status = sal_daemon_start(&daemon, conf, material, &options->wishes, reterr);
         if (status)
                 return status;
         sal_material_free(SAL_STEAL(material)); /* private keys need not lie about */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/state.h"
 #include "daemon/warn.h"
 
 #include <errno.h>
@@ -66,6 +67,9 @@ static enum sal_status open_ledger(struct sal_daemon *daemon, struct sal_err *re
         char path[PATH_MAX];
         if ((size_t)snprintf(path, sizeof path, "%s/salvor.db", state_dir(daemon)) >= sizeof path)
                 return sal_fail(reterr, SAL_E_CONFIG, "the state directory's path is too long");
+        enum sal_status status = sal_state_check_ledger(state_dir(daemon), path, daemon->wishes.new_ledger, reterr);
+        if (status)
+                return status;
         struct sal_ledger_config config = {
                 .path = path,
                 .queue_max = {[SAL_LANE_ADMIN] = (unsigned)number(conf, SAL_CONF_QUEUE_ADMIN_MAX),
@@ -87,6 +91,7 @@ static enum sal_status make_service(struct sal_daemon *daemon, struct sal_err *r
                 .filter_bits = (uint64_t)number(conf, SAL_CONF_FILTER_BITS),
                 .poll_after_seconds = number(conf, SAL_CONF_POLL_AFTER_SECONDS),
                 .give_up_after_seconds = number(conf, SAL_CONF_GIVE_UP_AFTER_SECONDS),
+                .new_token_key = daemon->wishes.new_token_key,
         };
         return sal_service_new(&config, daemon->ledger, &daemon->service, reterr);
 }
@@ -207,8 +212,9 @@ static void close_all(struct sal_daemon *daemon) {
 }
 
 enum sal_status sal_daemon_start(struct sal_daemon *daemon, struct sal_conf *conf_take,
-                                 const struct sal_material *material, struct sal_err *reterr) {
-        *daemon = (struct sal_daemon){.started = conf_take, .live = conf_take, .lock_fd = -1};
+                                 const struct sal_material *material, const struct sal_daemon_wishes *wishes,
+                                 struct sal_err *reterr) {
+        *daemon = (struct sal_daemon){.wishes = *wishes, .started = conf_take, .live = conf_take, .lock_fd = -1};
         memcpy(daemon->root_sha256, material->root_sha256, sizeof daemon->root_sha256);
         memcpy(daemon->policy_sha256, material->policy_sha256, sizeof daemon->policy_sha256);
         enum sal_status status = take_state_dir(daemon, reterr);

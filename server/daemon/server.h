@@ -21,7 +21,14 @@ struct sal_operators_kept {
         struct sal_operators_kept *next;
 };
 
+/* What was asked for with this one start. */
+struct sal_daemon_wishes {
+        bool new_ledger;    /* begin with an empty ledger beside a key or artifacts; refused while there is a ledger */
+        bool new_token_key; /* make a key though the ledger has machines; refused while there is a key */
+};
+
 struct sal_daemon {
+        struct sal_daemon_wishes wishes;
         struct sal_conf *started; /* what cannot change at run time holds as it stands here */
         struct sal_conf *live;    /* the newest that was accepted; may be `started` */
         char root_sha256[65], policy_sha256[65];
@@ -37,9 +44,11 @@ struct sal_daemon {
 
 /* Takes the configuration over in any case. Returns when every plane serves, endpoints.json is there and systemd knows.
  * Signals must be blocked before. Errors: SAL_E_CONFIG, SAL_E_CONFLICT (another process has the state directory),
- * SAL_E_IO, SAL_E_CORRUPT, SAL_E_NOMEM; what had begun is taken down. */
+ * SAL_E_REFUSED (the ledger or the token key is lost), SAL_E_IO, SAL_E_CORRUPT, SAL_E_NOMEM; what had begun is taken
+ * down. */
 enum sal_status sal_daemon_start(struct sal_daemon *daemon, struct sal_conf *conf_take,
-                                 const struct sal_material *material, struct sal_err *reterr);
+                                 const struct sal_material *material, const struct sal_daemon_wishes *wishes,
+                                 struct sal_err *reterr);
 
 /* Drains and stops: readiness off, held polls answered, begun requests finished within drain_seconds, the ledger's
  * queue worked off, the log checkpointed. Another signal of `ending` (which are blocked), a second or more after the

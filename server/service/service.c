@@ -52,13 +52,49 @@ static enum sal_status load_trust(struct sal_service *service, struct sal_err *r
         return SAL_OK;
 }
 
+static enum sal_status count_machines(struct sal_tx *tx, void *arg) {
+        int64_t counts[SAL_STANDINGS] = {0}, *sum = arg;
+        enum sal_status status = sal_machine_counts(tx, counts);
+        for (size_t i = 0; i < SAL_STANDINGS; i++)
+                *sum += counts[i];
+        return status;
+}
+
+/* A key that was lost is not made anew in silence: every machine's token would be void, and nobody would know why. */
+static enum sal_status check_key(struct sal_service *service, const char *path, struct sal_err *reterr) {
+        struct stat info;
+        int64_t machines = 0;
+        bool wanted = service->config.new_token_key;
+        if (stat(path, &info) == 0) {
+                if (!wanted)
+                        return SAL_OK;
+                sal_fail(reterr, SAL_E_REFUSED, "%s is there, so --new-token-key is refused", path);
+                sal_err_hint(reterr, "the option is for one start without the key; start without it");
+                return SAL_E_REFUSED;
+        }
+        if (errno != ENOENT)
+                return sal_fail(reterr, SAL_E_IO, "cannot look at %s: %s", path, strerror(errno));
+        enum sal_status status = sal_ledger_run_now(service->ledger, count_machines, &machines);
+        if (status)
+                return sal_fail(reterr, status, "the ledger's machines cannot be counted: %s",
+                                sal_status_info(status)->title);
+        if (wanted || machines == 0)
+                return SAL_OK;
+        sal_fail(reterr, SAL_E_REFUSED, "%s is lost, while the ledger has %lld machine%s", path, (long long)machines,
+                 machines == 1 ? "" : "s");
+        sal_err_hint(reterr, "restore it from a backup; or start once with --new-token-key: every machine's token is "
+                             "void then, and each has to be enrolled again");
+        return SAL_E_REFUSED;
+}
+
 static enum sal_status prepare_state(struct sal_service *service, struct sal_err *reterr) {
         char path[4096];
         snprintf(path, sizeof path, "%s/artifacts", service->state_dir);
         if (mkdir(path, 0700) && errno != EEXIST)
                 return sal_fail(reterr, SAL_E_IO, "cannot make %s: %s", path, strerror(errno));
         snprintf(path, sizeof path, "%s/machine-token.key", service->state_dir);
-        return sal_token_key_load(path, &service->token_key, reterr);
+        enum sal_status status = check_key(service, path, reterr);
+        return status ? status : sal_token_key_load(path, &service->token_key, reterr);
 }
 
 static enum sal_status load_engine(struct sal_tx *tx, void *arg) {

@@ -36,6 +36,7 @@ struct sal_service_config {
         uint64_t filter_bits;          /* default 2^27 */
         int64_t poll_after_seconds;    /* what a waiting machine is told at rest; default 60 */
         int64_t give_up_after_seconds; /* default 14400 */
+        bool new_token_key;            /* make one though the ledger has machines; refused while there is one */
 };
 
 struct sal_service {
@@ -60,7 +61,8 @@ struct sal_service {
 };
 
 /* Reads trust files and keys, then loads the engine from the ledger (which must be open and not started).
- * Errors: SAL_E_CONFIG with the file's name, SAL_E_CORRUPT, SAL_E_IO, SAL_E_NOMEM. */
+ * Errors: SAL_E_CONFIG with the file's name, SAL_E_REFUSED (the
+ * token key is lost, or a new one is wanted beside it), SAL_E_CORRUPT, SAL_E_IO, SAL_E_NOMEM. */
 enum sal_status sal_service_new(const struct sal_service_config *config, struct sal_ledger *ledger,
                                 struct sal_service **ret, struct sal_err *reterr);
 /* Starts the ledger's thread with the service's hooks. */

@@ -397,7 +397,8 @@ def test_configuration_missing(tmp_path):
     assert done.returncode == 78 and "none.conf" in done.stderr, done
 
 
-@pytest.mark.parametrize("arguments", [["-x"], [], ["-c"], ["-t"], ["extra"]])
+@pytest.mark.parametrize("arguments", [["-x"], [], ["-c"], ["-t"], ["extra"], ["-t", "-c", "x", "--new-ledger"],
+                                       ["-t", "-c", "x", "--new-token-key"], ["--new-ledger"]])
 def test_usage(arguments):
     done = subprocess.run([program("salvord"), *arguments], capture_output=True, text=True, timeout=10)
     assert done.returncode in (2, 78) and done.stderr, done
@@ -428,6 +429,66 @@ def test_newer_database_is_refused(domain):
     with sqlite3.connect(database) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == version + 7
     db.close()
+
+
+def start_once(domain, *options):
+    """What a start says that has to be refused."""
+    done = subprocess.run([program("salvord"), "-c", str(domain.conf.path), *options], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1, done
+    return done.stderr
+
+
+def start_with(domain, option):
+    return Server(domain).start(options=[option])
+
+
+def test_lost_token_key_is_not_made_anew(domain):
+    """Every machine's token hangs on it: the start is refused until the key is back, or a new one is asked for."""
+    key = domain.path / "state" / "machine-token.key"
+    server = Server(domain).start()
+    machine = server.enroll("m1")
+    server.stop()
+    bytes_before = key.read_bytes()
+    assert "--new-token-key is refused" in start_once(domain, "--new-token-key")
+    assert key.read_bytes() == bytes_before
+    key.unlink()
+    said = start_once(domain)
+    assert str(key) in said and "is lost" in said and "1 machine" in said and "--new-token-key" in said and "backup" in said
+    assert not key.exists()
+    key.write_bytes(bytes_before)
+    key.chmod(0o600)
+    server = Server(domain).start()
+    assert machine.try_poll(plane=server.machine_plane()).status == 200
+    server.stop()
+    key.unlink()
+    server = start_with(domain, "--new-token-key")
+    assert machine.try_poll(plane=server.machine_plane()).status == 401 and key.read_bytes() != bytes_before
+    server.stop()
+
+
+def test_token_key_of_an_empty_ledger_may_be_lost(domain):
+    """A first start that was cut short between the two files is no loss."""
+    server = Server(domain).start()
+    server.stop()
+    (domain.path / "state" / "machine-token.key").unlink()
+    Server(domain).start().stop()
+
+
+@pytest.mark.parametrize("left", ["machine-token.key", "artifacts/a"])
+def test_lost_ledger_is_not_begun_anew(domain, left):
+    state = domain.path / "state"
+    server = Server(domain).start()
+    server.stop()
+    assert "--new-ledger is refused" in start_once(domain, "--new-ledger")
+    (state / "artifacts" / "a").write_bytes(b"x")
+    for path in (state / "salvor.db", *state.glob("salvor.db-*"), state / "machine-token.key", state / "artifacts/a"):
+        if path != state / left:
+            path.unlink(missing_ok=True)
+    said = start_once(domain)
+    assert str(state / "salvor.db") in said and "is lost" in said and "--new-ledger" in said and "backup" in said
+    assert not (state / "salvor.db").exists()
+    start_with(domain, "--new-ledger").stop()
+    Server(domain).start().stop()
 
 
 def test_offline_keys_are_warned_of(shared):

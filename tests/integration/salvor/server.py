@@ -130,12 +130,12 @@ class Server:
     def endpoints_file(self):
         return self.domain.path / "state" / "endpoints.json"
 
-    def start(self, wait=True):
+    def start(self, wait=True, options=()):
         assert self.process is None
         self.terminated = False
         self.endpoints_file.unlink(missing_ok=True)
         environment = dict({"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}, **os.environ)
-        self.process = subprocess.Popen([program("salvord"), "-c", str(self.domain.conf.path)], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([program("salvord"), "-c", str(self.domain.conf.path), *options], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, env=environment)
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self._reader.start()
