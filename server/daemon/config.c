@@ -211,6 +211,50 @@ enum sal_status sal_conf_value_read(const struct sal_conf *conf, const struct sa
         return SAL_OK;
 }
 
+/* ---- two planes on one address ---- */
+
+/* A wildcard takes every address of its family, and "::" those of IPv4 as well. */
+static bool addresses_meet(const char *a, const char *b) {
+        struct in6_addr addresses[2];
+        const char *texts[2] = {a, b};
+        bool wild[2], v6[2];
+        for (size_t i = 0; i < 2; i++) {
+                struct in_addr v4;
+                v6[i] = inet_pton(AF_INET, texts[i], &v4) != 1;
+                if (v6[i] && inet_pton(AF_INET6, texts[i], &addresses[i]) != 1)
+                        return false;
+                if (!v6[i]) /* as IPv6 writes it (RFC 4291 section 2.5.5.2) */
+                        addresses[i] = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+                if (!v6[i])
+                        memcpy(&addresses[i].s6_addr[12], &v4, sizeof v4);
+                wild[i] = v6[i] ? IN6_IS_ADDR_UNSPECIFIED(&addresses[i]) : v4.s_addr == 0;
+                v6[i] = !IN6_IS_ADDR_V4MAPPED(&addresses[i]);
+        }
+        return (wild[0] && (v6[0] || !v6[1])) || (wild[1] && (v6[1] || !v6[0])) ||
+               memcmp(&addresses[0], &addresses[1], sizeof addresses[0]) == 0;
+}
+
+enum sal_status sal_conf_check_ports(const struct sal_conf *conf, int last_line, struct sal_err *reterr) {
+        for (enum sal_plane a = 0; a < SAL_PLANES; a++) {
+                for (enum sal_plane b = a + 1; b < SAL_PLANES; b++) {
+                        const struct sal_conf_value *one = conf->planes[a].values, *other = conf->planes[b].values;
+                        if (one[SAL_CONF_PORT].number == 0 ||
+                            one[SAL_CONF_PORT].number != other[SAL_CONF_PORT].number ||
+                            !addresses_meet(one[SAL_CONF_ADDRESS].text, other[SAL_CONF_ADDRESS].text))
+                                continue;
+                        /* Where either was written, the later line, for there it went wrong. */
+                        int line = one[SAL_CONF_PORT].line > other[SAL_CONF_PORT].line ? one[SAL_CONF_PORT].line
+                                                                                       : other[SAL_CONF_PORT].line;
+                        return sal_conf_fail(conf, line ? line : last_line, reterr,
+                                             "%s.port = %" PRId64 ": the %s plane listens there already (%s, %s); give "
+                                             "each a port of its own, or 0",
+                                             sal_plane_name(b), other[SAL_CONF_PORT].number, sal_plane_name(a),
+                                             one[SAL_CONF_ADDRESS].text, other[SAL_CONF_ADDRESS].text);
+                }
+        }
+        return SAL_OK;
+}
+
 /* ---- differences ---- */
 
 static bool differs(const struct sal_conf_value *a, const struct sal_conf_value *b) {

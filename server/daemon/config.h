@@ -132,6 +132,10 @@ enum sal_status sal_conf_fail(const struct sal_conf *conf, int line, struct sal_
 void sal_conf_each_fixed_change(const struct sal_conf *before, const struct sal_conf *after,
                                 void (*each)(void *arg, const char *name), void *arg);
 
+/* Private to config*.c: two planes must not want one port of one address. Errors: SAL_E_CONFIG with the line, or
+ * `last_line` when both ports are defaults. */
+enum sal_status sal_conf_check_ports(const struct sal_conf *conf, int last_line, struct sal_err *reterr);
+
 /* Private to config*.c: reads `text` as the value of a row; `name` is for messages. */
 enum sal_status sal_conf_value_read(const struct sal_conf *conf, const struct sal_conf_row *row, const char *name,
                                     const char *text, int line, struct sal_conf_value *ret, struct sal_err *reterr);

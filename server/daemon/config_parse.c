@@ -357,6 +357,8 @@ enum sal_status sal_conf_read(const char *path, struct sal_conf **ret, struct sa
         if (!status)
                 status = complete_all(conf, last_line, reterr);
         if (!status)
+                status = sal_conf_check_ports(conf, last_line, reterr);
+        if (!status)
                 *ret = SAL_STEAL(conf);
         return status;
 }

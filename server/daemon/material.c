@@ -6,7 +6,9 @@
 #include "trust/tuf.h"
 #include "trust/x509.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { PEM_MAX_BYTES = 256 * 1024, ROOT_MAX_BYTES = 512 * 1024 };
 
@@ -134,13 +136,30 @@ static enum sal_status check_trust(const struct sal_conf *conf, struct sal_mater
         return SAL_OK;
 }
 
+/* ---- state directory ---- */
+
+/* It may be missing, for a start makes it; but something else in its place would stop the start. */
+static enum sal_status check_state_dir(const struct sal_conf *conf, struct sal_err *reterr) {
+        const struct sal_conf_value *dir = &conf->values[SAL_CONF_STATE_DIR];
+        struct stat info;
+        bool there = stat(dir->text, &info) == 0;
+        if (there && !S_ISDIR(info.st_mode))
+                return sal_conf_fail(conf, dir->line, reterr, "state_dir %.200s is no folder", dir->text);
+        if (!there && errno != ENOENT)
+                return sal_conf_fail(conf, dir->line, reterr, "state_dir %.200s cannot be one: %s", dir->text,
+                                     strerror(errno));
+        return SAL_OK;
+}
+
 /* ---- the whole ---- */
 
 enum sal_status sal_material_load(const struct sal_conf *conf, struct sal_material **ret, struct sal_err *reterr) {
         sal_auto(sal_material) struct sal_material *material = calloc(1, sizeof *material);
         if (!material)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for certificates");
-        enum sal_status status = check_trust(conf, material, reterr);
+        enum sal_status status = check_state_dir(conf, reterr);
+        if (!status)
+                status = check_trust(conf, material, reterr);
         if (!status)
                 status = load_plane(conf, SAL_PLANE_MACHINE, &material->planes[SAL_PLANE_MACHINE], reterr);
         if (!status)

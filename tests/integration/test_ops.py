@@ -367,6 +367,10 @@ BAD_CONFIGURATIONS = {
     "operator name in Latin-1": lambda d: d.conf.path.write_bytes(
         d.conf.path.read_bytes() + f'\noperator "J\xfcrgen" {{\n  certificate = "{d.admin_certificate}"\n  role = "viewer"\n}}\n'
         .encode("latin-1")),
+    "state_dir is a file": lambda d: d.conf.set("state_dir", "1.root.json"),
+    "state_dir below a file": lambda d: d.conf.set("state_dir", "1.root.json/state"),
+    "two planes on one port": lambda d: (d.conf.set("machine.port", 24871), d.conf.set("admin.port", 24871)),
+    "two planes on one address": lambda d: (d.conf.set("admin.port", 24871), d.conf.set("ops.port", 24871)),
     "limit negative": lambda d: d.conf.set("machine.connections_max", -1),
     "limit huge": lambda d: d.conf.set("machine.connections_max", 10**9),
     "workers": lambda d: d.conf.set("workers", 100000),

@@ -177,6 +177,10 @@ static const struct bad {
         {GOOD "anonymous_poll = perhaps\n", 15, "neither true nor false"},
         {GOOD "log_level = shout\n", 15, "no log level; error, warning"},
         {"state_dir = \"\"\n" TRUST MACHINE ADMIN, 1, "state_dir is empty"},
+        {GOOD "ops {\n  port = 8444\n}\n", 16, "ops.port = 8444: the admin plane listens there already"},
+        {GOOD "ops {\n  port = 8443\n}\n", 16, "ops.port = 8443: the machine plane listens there already"},
+        {GOOD "ops {\n  address = \"::\"\n  port = 8444\n}\n", 17, "(127.0.0.1, ::)"},
+        {GOOD "ops {\n  address = \"::ffff:127.0.0.1\"\n  port = 8444\n}\n", 17, "the admin plane"},
 };
 
 static void bad_files_are_refused_with_their_line(void **state) {
@@ -195,6 +199,18 @@ static void bad_files_are_refused_with_their_line(void **state) {
                 if (strncmp(err.detail, place, strlen(place)) != 0 || !strstr(err.detail, bad[i].words))
                         fail_msg("row %zu: wanted %s… %s …, got %s", i, place, bad[i].words, err.detail);
         }
+}
+
+static void planes_apart_may_share_a_port(void **state) {
+        (void)state;
+        static const char *const apart[] = {
+                GOOD "ops {\n  address = 127.0.0.2\n  port = 8444\n}\n",
+                GOOD "ops {\n  address = \"::1\"\n  port = 8443\n}\n", /* 0.0.0.0 is IPv4 alone */
+                STATE TRUST "machine {\n  certificate = a\n  key = b\n  port = 0\n}\n"
+                            "admin {\n  certificate = a\n  key = b\n  client_ca = c\n  port = 0\n}\nops { port = 0 }\n",
+        };
+        for (size_t i = 0; i < SAL_ARRAY_LEN(apart); i++)
+                sal_conf_free(good(apart[i]));
 }
 
 static void a_nul_byte_is_refused(void **state) {
@@ -323,6 +339,7 @@ int main(void) {
                 cmocka_unit_test(defaults_hold_where_nothing_stands),
                 cmocka_unit_test(what_stands_there_is_read),
                 cmocka_unit_test(bad_files_are_refused_with_their_line),
+                cmocka_unit_test(planes_apart_may_share_a_port),
                 cmocka_unit_test(a_nul_byte_is_refused),
                 cmocka_unit_test(a_file_that_is_not_there_is_named),
                 cmocka_unit_test(a_file_that_is_too_large_is_refused),
