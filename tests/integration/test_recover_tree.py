@@ -623,11 +623,58 @@ def test_refusals_of_the_server(machine, fake, status, exits):
 
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"[]", b'{"directive":"apply"}', b'{"directive":"none","directive":"none"}',
-                                    b'{"directive":"none"}' + b" " * (1 << 20), b"\xff", b"[" * 100000],
-                         ids=["empty", "cut", "array", "no-offer", "twice", "long", "not-utf8", "deep"])
+                                    b'{"directive":"none"}' + b" " * (1 << 20), b"\xff", b"[" * 100000,
+                                    b"<html><title>Sign in</title></html>", b'{"login":"/portal"}', b'"hello"', b"null"],
+                         ids=["empty", "cut", "array", "no-offer", "twice", "long", "not-utf8", "deep", "html", "portal",
+                              "text", "null"])
 def test_answers_that_are_none(machine, fake, answer):
+    """A network's sign-in page, say: the server may be there later."""
     fake.answers = [lambda body: (200, answer, {})]
-    assert machine.run(exits=1)["outcome"] == "error"
+    assert machine.run(exits=5)["outcome"] == "unreachable"
+    assert not machine.bad_is_gone()
+
+
+def test_a_sign_in_page_is_waited_out(machine, fake):
+    fake.answers = [lambda body: (200, b"<html>Sign in</html>", {}), fake.offer(fake.payload())]
+    assert machine.run(once=False)["outcome"] == "applied"
+    assert machine.bad_is_gone()
+
+
+# ---- a full state directory ----
+
+
+@pytest.fixture
+def full_state(machine, fake):
+    """The state directory stands on a disk without room for anything but names."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    machine.state.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", machine.state], check=False).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    (machine.state / "filler").write_bytes(b"x" * 4096)
+    yield machine.state
+    subprocess.run(["umount", machine.state], check=True)
+
+
+def test_what_cannot_be_stored_is_sent_at_once(machine, fake, full_state):
+    before = picture(machine.root)
+    fake.answers = [fake.offer(fake.payload())]
+    assert machine.run(exits=6)["outcome"] == "refused"
+    assert [r["stage"] for r in fake.reports] == ["refused"]
+    assert picture(machine.root) == before
+
+
+def test_a_refusal_that_cannot_be_stored_is_sent_at_once(machine, fake, full_state):
+    fake.answers = [fake.offer(fake.payload(), fake.envelope(fake.payload(), [0]))]
+    assert machine.run(exits=6)["outcome"] == "refused"
+    assert [r["stage"] for r in fake.reports] == ["refused"]
+
+
+def test_a_report_that_is_neither_stored_nor_sent_shows_in_the_exit(machine, fake, full_state):
+    fake.answers = [fake.offer(fake.payload())]
+    fake.report_status = 503
+    result = machine.run(exits=1)
+    assert result["outcome"] == "refused" and "neither stored nor sent" in result["detail"]
     assert not machine.bad_is_gone()
 
 

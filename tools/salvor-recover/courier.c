@@ -75,6 +75,16 @@ static bool is_final(enum sal_status status, long http) {
         return !status || http == 400 || http == 404 || http == 409 || http == 410;
 }
 
+enum sal_status sal_courier_send(struct sal_courier *courier, json_t *report, struct sal_err *reterr) {
+        sal_autofree char *body = sal_json_dump(report);
+        sal_autonetreply struct sal_reply reply = SAL_REPLY_INIT;
+        if (!body)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for the report");
+        enum sal_status status =
+                sal_net_exchange(courier->net, "/v1/report", body, 0, REPORT_ANSWER_MAX_BYTES, &reply, reterr);
+        return is_final(status, reply.http) ? SAL_OK : status;
+}
+
 void sal_courier_send_all(struct sal_courier *courier) {
         char names[SAL_STORE_MAX_REPORTS][SAL_STORE_NAME_BYTES];
         size_t count = 0;

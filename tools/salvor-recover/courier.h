@@ -29,6 +29,10 @@ void sal_courier_answered(struct sal_courier *courier, const struct sal_answer *
 /* Sends every stored report by itself; what cannot be sent stays for the next poll. */
 void sal_courier_send_all(struct sal_courier *courier);
 
+/* Sends one report that is not stored. An answer that would be the same next time counts as sent. Errors: those of the
+ * way there and of the server's answer; SAL_E_NOMEM. */
+enum sal_status sal_courier_send(struct sal_courier *courier, json_t *report, struct sal_err *reterr);
+
 /* Sends `healthy` for the newest applied offer that has not had it. *ret_sent: false when there was none.
  * Errors: those of the way there and of the server's answer. */
 enum sal_status sal_courier_send_healthy(struct sal_courier *courier, const char *boot_id, bool *ret_sent,

@@ -103,6 +103,12 @@ static enum sal_status fetch_artifact(void *context, const struct sal_artifact_r
         return sal_fail(reterr, SAL_E_UNTRUSTED, "artifact %.16s… is not what was signed", artifact->sha256);
 }
 
+/* sal_job_send: the report by itself, now. */
+static enum sal_status send_report(void *context, json_t *report, struct sal_err *reterr) {
+        struct rescue *rescue = context;
+        return sal_courier_send(&rescue->courier, report, reterr);
+}
+
 /* ---- an offer ---- */
 
 /* The target's bytes: from the answer, else from the server's files. They are those that were offered, or there are
@@ -141,13 +147,23 @@ static enum round not_now(struct rescue *rescue, const char *what, const struct 
         return ROUND_RETRY;
 }
 
+/* Whoever started this program is the only one left to be told. */
+static void say_report_lost(struct rescue *rescue, const struct sal_err *cause) {
+        char why[sizeof rescue->result.detail];
+        snprintf(why, sizeof why, "%s", rescue->result.detail);
+        sal_log(SAL_LOG_ERROR, "recover.report_not_stored", SAL_F_STR("detail", cause->detail));
+        rescue->result.exit = SAL_EXIT_FAILED;
+        snprintf(rescue->result.detail, sizeof rescue->result.detail, "%.200s; %.300s", why, cause->detail);
+}
+
 static enum round refuse(struct rescue *rescue, const struct sal_job_offer *offer, const struct sal_err *cause) {
         struct sal_err trouble = {0};
         char why[256];
         snprintf(why, sizeof why, "%.180s%s%.60s", cause->detail, *cause->pointer ? " at " : "", cause->pointer);
-        if (sal_job_refuse(&rescue->job, offer, why, &trouble))
-                return not_now(rescue, "the report cannot be stored", &trouble);
+        bool lost = sal_job_refuse(&rescue->job, offer, why, &trouble) != SAL_OK;
         set_outcome(rescue, offer, SAL_OUTCOME_REFUSED, why);
+        if (lost)
+                say_report_lost(rescue, &trouble);
         return ROUND_SETTLED;
 }
 
@@ -158,11 +174,12 @@ static enum round carry_out(struct rescue *rescue, const struct sal_job_offer *o
         char why[256];
         if (sal_floor_raise(rescue->store, rescue->now_ms, &cause))
                 sal_log(SAL_LOG_WARNING, "recover.time_not_kept", SAL_F_STR("detail", cause.detail));
-        if (sal_job_run(&rescue->job, offer, campaign, &outcome, why, &cause) && outcome == SAL_OUTCOME_NONE)
+        enum sal_status status = sal_job_run(&rescue->job, offer, campaign, &outcome, why, &cause);
+        if (status && outcome == SAL_OUTCOME_NONE)
                 return not_now(rescue, "the campaign cannot be carried out", &cause);
-        if (cause.status)
-                sal_log(SAL_LOG_ERROR, "recover.report_not_stored", SAL_F_STR("detail", cause.detail));
         set_outcome(rescue, offer, outcome, why);
+        if (status)
+                say_report_lost(rescue, &cause);
         return ROUND_SETTLED;
 }
 
@@ -228,6 +245,18 @@ static enum round poll_failed(struct rescue *rescue, const struct sal_reply *rep
         return ROUND_DENIED;
 }
 
+/* An answer that is none comes from somebody else: the sign-in page of a network, or a proxy's. The server is behind it
+ * and may be there later. */
+static enum sal_status read_answer(const struct sal_reply *reply, struct sal_answer *answer, struct sal_err *reterr) {
+        struct sal_err cause = {0};
+        enum sal_status status =
+                sal_answer_parse(reply->body.data ? reply->body.data : "", reply->body.len, answer, &cause);
+        if (status && status != SAL_E_NOMEM)
+                return sal_fail(reterr, SAL_E_UNREACHABLE, "what came was no server's answer: %.300s%s%.100s",
+                                cause.detail, *cause.pointer ? " at " : "", cause.pointer);
+        return status ? sal_fail(reterr, status, "%s", cause.detail) : SAL_OK;
+}
+
 static enum round poll_once(struct rescue *rescue) {
         const struct sal_rescue_options *options = rescue->options;
         sal_autojson json_t *reports = sal_courier_collect(&rescue->courier);
@@ -241,7 +270,9 @@ static enum round poll_once(struct rescue *rescue) {
                 body ? sal_net_exchange(rescue->net, "/v1/poll", body, hold, SAL_ANSWER_MAX_BYTES, &reply, &cause)
                      : sal_fail(&cause, SAL_E_NOMEM, "no memory for the poll");
         if (!status)
-                status = sal_answer_parse(reply.body.data ? reply.body.data : "", reply.body.len, &answer, &cause);
+                status = read_answer(&reply, &answer, &cause);
+        else if (status == SAL_E_TOO_LARGE)
+                status = cause.status = SAL_E_UNREACHABLE; /* no answer is that long */
         if (!status) {
                 int64_t own_ms = options->time_ms >= 0 ? options->time_ms : sal_clock_wall_ms();
                 rescue->now_ms = sal_client_time_ms(sal_floor_ms(rescue->store), answer.server_time_ms, own_ms);
@@ -382,6 +413,8 @@ static enum sal_status set_up(struct rescue *rescue, struct sal_err *reterr) {
                                        .boot_id = options->boot_id,
                                        .fetch = fetch_artifact,
                                        .fetch_context = rescue,
+                                       .send = send_report,
+                                       .send_context = rescue,
                                        .undo_pause_ms = SAL_RESCUE_UNDO_PAUSE_MS};
         rescue->courier =
                 (struct sal_courier){.store = rescue->store, .net = rescue->net, .machine_id = settings->machine_id};
