@@ -389,6 +389,15 @@ def test_sign_signs_the_exact_bytes_and_shows_them(fake, made):
     assert sent["keyid"] == policy["authors"][0]["keyid"]
 
 
+@pytest.mark.parametrize("answer", [None, b"", {}, {"id": "fix", "version": 2, "state": "draft"},
+                                    {"id": "fix", "version": 1, "state": "withdrawn"}])  # fmt: skip
+def test_a_signature_that_nobody_confirms_is_not_handed_in(fake, made, answer):
+    fake.routes["GET", "/api/v1/campaigns/fix/1/payload"] = (200, full_payload(made))
+    fake.routes["POST", "/api/v1/campaigns/fix/1/signatures"] = (200, answer)
+    done = ctl("-C", made, "campaign", "sign", "fix@1", "--key", made / "keys/author-1.pem")
+    assert done.returncode == 1 and done.stdout == "" and "the server's answer is none" in done.stderr, done
+
+
 def test_sign_refuses_another_campaign_or_trust_domain(fake, made):
     fake.routes["GET", "/api/v1/campaigns/fix/1/payload"] = (200, full_payload(made, id="other"))
     args = ("-C", made, "campaign", "sign", "fix@1", "--key", made / "keys/author-1.pem")

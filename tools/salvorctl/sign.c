@@ -2,6 +2,7 @@
 /* salvorctl campaign sign: shows what will happen, then signs the DSSE bytes; with or without a server. */
 #include "base/encode.h"
 #include "command.h"
+#include "confirm.h"
 #include "model/campaign.h"
 #include "out.h"
 #include "passphrase.h"
@@ -135,18 +136,16 @@ static enum sal_status run_sign(struct sal_ctl *ctl, struct sal_err *reterr) {
         sal_ctl_path(&name, "signatures", path);
         const struct sal_admin_call call = {.method = "POST", .path = path, .body = signature};
         status = sal_admin_json(ctl->admin, &call, &answer, reterr);
+        if (!status)
+                status = sal_ctl_confirm_campaign(answer, campaign->id, campaign->version, "draft ready", reterr);
         if (status)
                 return status;
         if (ctl->json) {
                 sal_out_json(answer);
                 return SAL_OK;
         }
-        printf("signed %s@%lld with key %s", campaign->id, (long long)campaign->version, sal_text(signature, "keyid"));
-        if (*sal_text(answer, "state")) {
-                fputs(": ", stdout);
-                sal_safe_print(stdout, sal_text(answer, "state"));
-        }
-        fputc('\n', stdout);
+        printf("signed %s@%lld with key %s: %s\n", campaign->id, (long long)campaign->version,
+               sal_text(signature, "keyid"), sal_text(answer, "state"));
         return SAL_OK;
 }
 
