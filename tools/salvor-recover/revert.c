@@ -72,7 +72,9 @@ static int put_back_file(const struct sal_act *act, size_t index) {
         /* rename(2) does nothing where both names are the same file already. */
         if (!outcome && old.st_dev == now.st_dev && old.st_ino == now.st_ino)
                 return sal_tree_unlink(act->tree, aside);
-        return sal_tree_rename(act->tree, aside, step->path, true);
+        /* What replaced the file was written by this step. What has the name of a deleted one is a file that a later
+         * step put there and that is not put back yet: it must not be lost. */
+        return sal_tree_rename(act->tree, aside, step->path, step->kind == SAL_STEP_WRITE);
 }
 
 static bool looks_like(const struct sal_file_facts *facts, const struct stat *info) {
