@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "salvor-recover/artifact.h"
 #include "salvor-recover/courier.h"
 #include "salvor-recover/floor.h"
 #include "salvor-recover/job.h"
@@ -71,36 +72,12 @@ static void set_outcome(struct rescue *rescue, const struct sal_job_offer *offer
                 SAL_F_STR("offer", offer->offer_id), SAL_F_STR("detail", why));
 }
 
-/* ---- artifacts ---- */
+/* ---- what a job asks for ---- */
 
-/* sal_job_fetch: to blobs/SHA256 by way of blobs/SHA256.part, which a later run goes on with. */
+/* sal_job_fetch. */
 static enum sal_status fetch_artifact(void *context, const struct sal_artifact_ref *artifact, struct sal_err *reterr) {
         struct rescue *rescue = context;
-        char name[SAL_STORE_NAME_BYTES], part[SAL_STORE_NAME_BYTES], path[128], sha256[SAL_SHA256_HEX_BYTES] = "";
-        snprintf(name, sizeof name, "blobs/%s", artifact->sha256);
-        snprintf(part, sizeof part, "blobs/%s.part", artifact->sha256);
-        snprintf(path, sizeof path, "/v1/artifacts/%s", artifact->sha256);
-        sal_autoclose int fd = sal_store_open_append(rescue->store, part);
-        if (fd < 0)
-                return sal_fail(reterr, SAL_E_IO, "no artifact can be kept in the state directory: %s", strerror(-fd));
-        int64_t have = (int64_t)lseek(fd, 0, SEEK_END);
-        if (have > artifact->length && ftruncate(fd, 0) == 0)
-                have = 0;
-        enum sal_status status = SAL_OK;
-        if (have < artifact->length)
-                status = sal_net_fetch(rescue->net, path, fd, have, artifact->length, reterr);
-        int64_t len = 0;
-        if (!status && (lseek(fd, 0, SEEK_SET) != 0 || sal_hash_fd(fd, &len, sha256) || fsync(fd) != 0))
-                status = sal_fail(reterr, SAL_E_IO, "an artifact cannot be read back from the state directory");
-        if (status)
-                return status;
-        if (len == artifact->length && strcmp(sha256, artifact->sha256) == 0)
-                return sal_store_rename(rescue->store, part, name, reterr);
-        if (len < artifact->length)
-                return sal_fail(reterr, SAL_E_UNREACHABLE, "artifact %.16s… broke off after %lld bytes",
-                                artifact->sha256, (long long)len);
-        sal_store_remove(rescue->store, part, NULL);
-        return sal_fail(reterr, SAL_E_UNTRUSTED, "artifact %.16s… is not what was signed", artifact->sha256);
+        return sal_artifact_fetch(rescue->store, rescue->net, artifact, reterr);
 }
 
 /* sal_job_send: the report by itself, now. */
