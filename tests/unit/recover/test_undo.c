@@ -50,14 +50,17 @@ long syscall(long number, ...) {
         if (!next)
                 *(void **)&next = dlsym(RTLD_NEXT, "syscall");
         va_list list;
-        long a[6];
+        long a[5] = {0};
+        size_t count = number == SYS_renameat2 || number == SYS_linkat    ? 5
+                       : number == SYS_openat2 || number == SYS_utimensat ? 4
+                                                                          : 3;
         va_start(list, number);
-        for (size_t i = 0; i < SAL_ARRAY_LEN(a); i++)
+        for (size_t i = 0; i < count; i++)
                 a[i] = va_arg(list, long);
         va_end(list);
         if (number == SYS_renameat2 && a[4] != 0 && fails((int)a[2]))
                 return -1;
-        return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+        return next(number, a[0], a[1], a[2], a[3], a[4]);
 }
 
 int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags) {
