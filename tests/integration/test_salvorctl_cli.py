@@ -833,7 +833,7 @@ def fetch(made, *args):
     return subprocess.run([program("salvorctl"), "-C", str(made), *args], capture_output=True, timeout=60)
 
 
-@pytest.mark.parametrize("data", [b"", os.urandom(300_000)])
+@pytest.mark.parametrize("data", [b"", os.urandom(300_000)], ids=["empty", "large"])
 def test_artifact_that_comes_is_the_one_that_was_asked_for(fake, made, data):
     digest = hashlib.sha256(data).hexdigest()
     fake.routes["GET", f"/api/v1/artifacts/{digest}"] = (200, data)
