@@ -110,6 +110,8 @@ static enum sal_status export_campaigns(struct export *export, size_t *ret_left_
                 status = export->status;
         if (status)
                 return status;
+        if (export->count == 0)
+                return SAL_OK;
         qsort(export->choices, export->count, sizeof *export->choices, by_choice_rank);
         size_t kept = export->count < CAMPAIGNS_EXPORTED ? export->count : CAMPAIGNS_EXPORTED;
         *ret_left_out = export->count - kept;
