@@ -585,8 +585,13 @@ class Terminal:
 
     def end(self):
         """The rest of what it says, and its wait status."""
+        deadline = time.monotonic() + 60
         try:
-            while data := os.read(self.fd, 4096):
+            while True:
+                assert select.select([self.fd], [], [], max(0, deadline - time.monotonic()))[0], self.said
+                data = os.read(self.fd, 4096)
+                if not data:
+                    break
                 self.said += data.decode()
         except OSError:
             pass  # the terminal is gone with the program

@@ -50,7 +50,8 @@ static void catch_signal(int number) {
                         caught[i] = 1;
 }
 
-static enum sal_status read_quietly(int fd, struct sal_secret *ret, struct sal_err *reterr) {
+/* Asks once the terminal is quiet: going quiet drops what was typed before, and nobody answers before the question. */
+static enum sal_status read_quietly(int fd, const char *question, struct sal_secret *ret, struct sal_err *reterr) {
         struct termios before, quiet;
         struct sigaction old[SAL_ARRAY_LEN(watched)];
         if (tcgetattr(fd, &before))
@@ -63,10 +64,12 @@ static enum sal_status read_quietly(int fd, struct sal_secret *ret, struct sal_e
         quiet = before;
         quiet.c_lflag &= ~(tcflag_t)ECHO;
         enum sal_status status = SAL_OK;
-        if (tcsetattr(fd, TCSAFLUSH, &quiet))
+        if (tcsetattr(fd, TCSAFLUSH, &quiet)) {
                 status = sal_fail(reterr, SAL_E_IO, "the terminal cannot be made quiet: %s", strerror(errno));
-        else
+        } else {
+                dprintf(fd, "%s: ", question);
                 status = read_line(fd, ret, reterr);
+        }
         tcsetattr(fd, TCSAFLUSH, &before);
         for (size_t i = 0; i < SAL_ARRAY_LEN(watched); i++)
                 sigaction(watched[i], &old[i], NULL);
@@ -83,8 +86,7 @@ static enum sal_status ask_terminal(const char *question, struct sal_secret *ret
                 sal_err_hint(reterr, "--passphrase-file FILE or --passphrase-fd N gives it");
                 return SAL_E_UNAUTHENTICATED;
         }
-        dprintf(fd, "%s: ", question);
-        enum sal_status status = read_quietly(fd, ret, reterr);
+        enum sal_status status = read_quietly(fd, question, ret, reterr);
         dprintf(fd, "\n");
         return status;
 }
