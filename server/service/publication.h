@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Publication: makes what is in force known. A thread of its own follows the snapshots: whenever the set of campaigns
+ * in force or the trust store changed, and every hour, it asks the signer for the next metadata, writes it to the
+ * directory of public files (which may be copied to any static host), and publishes an immutable view of it, from which
+ * /tuf/ and polls are answered without a file or a lock.
+ *
+ * Order. A target's file exists before a list names it, and a list is gone before its target's file is; timestamp.json
+ * is written last. Nothing here ever holds up the ledger: halts and the kill switch are answered after their commit,
+ * and their targets are 404 at once, whatever the signer does.
+ *
+ * Listed. A campaign is offered only while the published list names its envelope: otherwise a machine would be offered
+ * what it cannot verify. Starts, resumes and the end of the kill switch are answered when they are published
+ * (sal_publication_wait), or when that failed.
+ *
+ * Failure. When the signer or the disk fails, the last view stays, the failure is logged once and again when it
+ * changes, it is told by /readyz, metrics and GET /trust, and it is tried again after 1 s, doubling up to 60 s. A
+ * signer that ended is started again.
+ *
+ * Threads: its own; _view, _mark and _wait from any thread. Ownership: views by reference.
+ */
+#ifndef SAL_SERVICE_PUBLICATION_H
+#define SAL_SERVICE_PUBLICATION_H
+
+#include "service/service.h"
+#include "service/trust_store.h"
+#include "signer/signer.h"
+
+enum {
+        SAL_PUBLICATION_RETRY_MIN_MS = 1000,
+        SAL_PUBLICATION_RETRY_MAX_MS = 60000,
+        SAL_PUBLICATION_KEPT_VERSIONS = 8, /* earlier snapshot and campaigns files that are still served: a client may
+                                              be in the middle of them */
+        SAL_VIEW_NAME_BYTES = 160,
+};
+
+/* One file as it is served. */
+struct sal_view_file {
+        char name[SAL_VIEW_NAME_BYTES]; /* "12.snapshot.json", "<sha256>.<id>-<version>.json" */
+        char *bytes;
+        size_t len;
+        char etag[SAL_SHA256_HEX_BYTES + 2]; /* the quoted hex SHA-256 */
+};
+
+/* What is public now. Immutable but for its count. */
+struct sal_view {
+        atomic_int refs;
+        struct sal_trust_store *trust;
+        int64_t versions[SAL_TUF_FILES];
+        int64_t expires_ms[SAL_TUF_FILES];
+        size_t file_count;
+        struct sal_view_file *files;                       /* metadata, all that is served; sorted by name */
+        const struct sal_view_file *newest[SAL_TUF_FILES]; /* into `files` */
+        size_t listed_count;
+        char (*listed)[SAL_SHA256_HEX_BYTES]; /* of the envelopes that the list names, sorted */
+        struct sal_view_file policy;          /* "<sha256>.trust-policy.json" */
+};
+
+/* How publishing goes, for /readyz, metrics and GET /trust. */
+struct sal_publication_state {
+        bool published;                 /* there is a view */
+        int64_t published_ms;           /* wall time of the newest one, 0: none */
+        int64_t failing_ms;             /* since when it fails, 0: it does not */
+        char why[SAL_ERR_DETAIL_BYTES]; /* of the failure */
+        uint64_t made, failed;          /* counts since the start */
+};
+
+struct sal_publication;
+
+struct sal_publication_config {
+        struct sal_service *service;
+        const struct sal_signer_config *signer;
+        const char *public_dir; /* metadata/ and targets/ are made in it; 0755, files 0644 */
+};
+
+/* Starts the signer and publishes once before it returns; a publication that fails is no error here (it is retried),
+ * a signer that cannot be started is: SAL_E_CONFIG, SAL_E_CORRUPT, SAL_E_IO, SAL_E_NOMEM. */
+enum sal_status sal_publication_start(const struct sal_publication_config *config, struct sal_publication **ret,
+                                      struct sal_err *reterr);
+/* Ends thread and signer. NULL is allowed. Those who wait are told. */
+void sal_publication_free(struct sal_publication *publication);
+
+/* A reference to the newest view, NULL: none yet. Any thread. */
+struct sal_view *sal_publication_view(struct sal_publication *publication);
+struct sal_view *sal_view_ref(struct sal_view *view);
+void sal_view_unref(struct sal_view *view); /* NULL is allowed */
+/* The metadata file of this name, or NULL. */
+const struct sal_view_file *sal_view_find(const struct sal_view *view, const char *name);
+bool sal_view_lists(const struct sal_view *view, const char *sha256);
+
+/* The ledger's thread, after it published a snapshot or changed the trust store: marks the snapshot's launches that the
+ * view lists, and wakes the publisher. */
+void sal_publication_changed(struct sal_publication *publication);
+
+/* Calls done(arg) once, from some thread, when everything that was committed before this call is published, or when an
+ * attempt to publish it failed, or at the end. */
+void sal_publication_wait(struct sal_publication *publication, void (*done)(void *arg), void *arg);
+
+void sal_publication_state(struct sal_publication *publication, struct sal_publication_state *ret);
+
+#endif
