@@ -15,7 +15,7 @@
 
 /* clang-format off */
 #define SERVER(n, k, ...) {.section = SAL_CONF_TOP, .name = (n), .kind = SAL_CONF_IS_##k, __VA_ARGS__}
-#define TRUST(n) {.section = SAL_CONF_TRUST, .name = (n), .kind = SAL_CONF_IS_PATH}
+#define TRUST(n, ...) {.section = SAL_CONF_TRUST, .name = (n), .kind = SAL_CONF_IS_PATH, __VA_ARGS__}
 #define PLANE(n, k, ...) {.section = SAL_CONF_PLANE, .name = (n), .kind = SAL_CONF_IS_##k, __VA_ARGS__}
 #define OPERATOR(n, k) {.section = SAL_CONF_OPERATOR, .name = (n), .kind = SAL_CONF_IS_##k, .live = true}
 #define RANGE(lo, hi, of) .min = (lo), .max = (hi), .unit = (of)
@@ -41,7 +41,12 @@ static const struct sal_conf_row server_rows[SAL_CONF_KEYS] = {
         [SAL_CONF_FILTER_BITS] =
                 SERVER("filter_bits", POWER_OF_2, RANGE(65536, 16 * GIB, "bits"), DEFAULT("134217728")),
         [SAL_CONF_ROOT] = TRUST("root"),
+        [SAL_CONF_TARGETS] = TRUST("targets"),
         [SAL_CONF_POLICY] = TRUST("policy"),
+        [SAL_CONF_ONLINE_KEY] = TRUST("online_key"),
+        [SAL_CONF_ONLINE_KEY_NEXT] = TRUST("online_key_next", DEFAULT("")),
+        [SAL_CONF_SIGNER_DIR] = TRUST("signer_dir", DEFAULT("")),
+        [SAL_CONF_PUBLIC_DIR] = TRUST("public_dir", DEFAULT("")),
 };
 
 static const struct sal_conf_row plane_rows[SAL_CONF_PLANE_KEYS] = {

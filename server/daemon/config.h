@@ -34,7 +34,12 @@ enum sal_conf_key {
         SAL_CONF_BATCH_MAX,
         SAL_CONF_FILTER_BITS,
         SAL_CONF_ROOT,
+        SAL_CONF_TARGETS,
         SAL_CONF_POLICY,
+        SAL_CONF_ONLINE_KEY,
+        SAL_CONF_ONLINE_KEY_NEXT,
+        SAL_CONF_SIGNER_DIR,
+        SAL_CONF_PUBLIC_DIR,
         SAL_CONF_KEYS
 };
 

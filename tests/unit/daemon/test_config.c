@@ -20,7 +20,9 @@
 static char folder[] = "/tmp/salvor-test-config-XXXXXX";
 static char path[64];
 
-#define TRUST "trust {\n  root = \"1.root.json\"\n  policy = \"/etc/policy.json\"\n}\n"
+#define TRUST                                                              \
+        "trust {\n  root = \"1.root.json\" targets = \"1.targets.json\"\n" \
+        "  policy = \"/etc/policy.json\" online_key = \"online.pem\"\n}\n"
 #define MACHINE "machine {\n  certificate = \"m.crt\"\n  key = \"m.key\"\n}\n"
 #define ADMIN "admin {\n  certificate = \"a.crt\"\n  key = \"a.key\"\n  client_ca = \"ca.crt\"\n}\n"
 #define STATE "state_dir = \"state\"\n"
@@ -67,6 +69,11 @@ static void defaults_hold_where_nothing_stands(void **state) {
         assert_in_folder(&conf->values[SAL_CONF_STATE_DIR], "state");
         assert_in_folder(&conf->values[SAL_CONF_ROOT], "1.root.json");
         assert_string_equal(conf->values[SAL_CONF_POLICY].text, "/etc/policy.json");
+        assert_in_folder(&conf->values[SAL_CONF_TARGETS], "1.targets.json");
+        assert_in_folder(&conf->values[SAL_CONF_ONLINE_KEY], "online.pem");
+        assert_null(conf->values[SAL_CONF_ONLINE_KEY_NEXT].text);
+        assert_null(conf->values[SAL_CONF_SIGNER_DIR].text);
+        assert_null(conf->values[SAL_CONF_PUBLIC_DIR].text);
         assert_int_equal(conf->values[SAL_CONF_WORKERS].number, 0);
         assert_int_equal(conf->values[SAL_CONF_LOG_LEVEL].number, SAL_LOG_INFO);
         assert_int_equal(conf->values[SAL_CONF_DRAIN_SECONDS].number, 10);
@@ -120,7 +127,9 @@ static const struct bad {
         {"", 0, "state_dir is missing"},
         {TRUST MACHINE ADMIN, 13, "state_dir is missing"},
         {STATE MACHINE ADMIN, 10, "trust.root is missing"},
-        {STATE "trust {\n  root = a\n}\n" MACHINE ADMIN, 4, "trust.policy is missing"},
+        {STATE "trust {\n  root = a\n}\n" MACHINE ADMIN, 4, "trust.targets is missing"},
+        {STATE "trust {\n  root = a\n  targets = b\n}\n" MACHINE ADMIN, 5, "trust.policy is missing"},
+        {STATE "trust {\n  root = a\n  targets = b\n  policy = c\n}\n" MACHINE ADMIN, 6, "trust.online_key is missing"},
         {STATE TRUST ADMIN, 10, "machine.certificate is missing"},
         {STATE TRUST "machine {\n  certificate = a\n}\n" ADMIN, 8, "machine.key is missing"},
         {STATE TRUST MACHINE "admin {\n  certificate = a\n  key = a\n}\n", 13, "admin.client_ca is missing"},
