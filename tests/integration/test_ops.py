@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon as its administrator sees it: health, metrics, reload, configuration errors, cost at rest."""
 
+import hashlib
 import json
 import os
 import re
@@ -8,11 +9,12 @@ import socket
 import stat
 import subprocess
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from salvor import campaign as c
-from salvor import pki, web
+from salvor import keys, pki, web
 from salvor.server import Domain, Server, program
 from salvor.wait import sanitizer, until
 
@@ -22,7 +24,8 @@ from salvor.wait import sanitizer, until
 def test_init_files(domain):
     """What `salvorctl init` must leave behind; private files are for the owner alone."""
     root = domain.path
-    names = ["salvord.conf", "ctl.conf", "pki", "operators/admin.crt", "operators/admin.key", "1.root.json", "trust-policy.json"]
+    names = ["salvord.conf", "ctl.conf", "pki", "operators/admin.crt", "operators/admin.key", "1.root.json", "1.targets.json",
+             "trust-policy.json"]
     names += [f"keys/{n}.pem" for n in ("root-1", "root-2", "root-3", "targets-1", "targets-2", "targets-3", "author-1", "author-2",
                                         "author-3", "online")]
     missing = [n for n in names if not (root / n).exists()]
@@ -36,16 +39,12 @@ def test_init_files(domain):
 
 def test_init_root_is_signed_tuf(domain):
     """Complete and signed by its own threshold; key ids are recomputed; consistent snapshots."""
-    from salvor import keys
-
     root = json.loads(domain.root_bytes)
     signed = root["signed"]
     assert signed["_type"] == "root" and signed["version"] == 1 and signed["consistent_snapshot"] is True
     assert signed["spec_version"].startswith("1.")
     for keyid, key in signed["keys"].items():
         assert set(key) == {"keytype", "scheme", "keyval"} and set(key["keyval"]) == {"public"}
-        import hashlib
-
         assert hashlib.sha256(keys.canonical(key).encode()).hexdigest() == keyid
     message = keys.canonical(signed).encode()
     role = signed["roles"]["root"]
@@ -55,6 +54,29 @@ def test_init_root_is_signed_tuf(domain):
     assert len(good) >= role["threshold"] >= 1
     assert set(signed["roles"]) == {"root", "targets", "snapshot", "timestamp"}
     assert keys.keyid(domain.key("root-1")) in role["keyids"]
+
+
+def test_init_targets_are_signed_tuf(domain):
+    """By the targets keys, for exactly this policy, with one delegation: every campaign, to the online key, and no further."""
+    targets = json.loads((domain.path / "1.targets.json").read_bytes())
+    signed, policy = targets["signed"], domain.policy_path.read_bytes()
+    message = keys.canonical(signed).encode()
+    good = [s["keyid"] for n in (1, 2, 3) for s in targets["signatures"] if s["keyid"] == keys.keyid(domain.key(f"targets-{n}"))
+            and keys.verifies(domain.key(f"targets-{n}").public_key(), message, bytes.fromhex(s["sig"]))]
+    assert len(good) == len(targets["signatures"]) == 3
+    role = json.loads(domain.root_bytes)["signed"]["roles"]["targets"]
+    assert role == {"keyids": good, "threshold": 2}
+    assert signed["_type"] == "targets" and signed["version"] == 1
+    assert signed["targets"] == {"policy/trust-policy.json": {"length": len(policy), "hashes": {"sha256": hashlib.sha256(policy).hexdigest()}}}
+    online = keys.keyid(domain.key("online"))
+    assert signed["delegations"]["roles"] == [
+        {"name": "campaigns", "keyids": [online], "threshold": 1, "paths": ["campaigns/*"], "terminating": True}]
+    keytype, scheme, public = keys.describe(domain.key("online"))
+    assert signed["delegations"]["keys"] == {online: {"keytype": keytype, "scheme": scheme, "keyval": {"public": public}}}
+    left = datetime.fromisoformat(signed["expires"]) - datetime.now(timezone.utc)
+    assert timedelta(days=364) < left <= timedelta(days=365)
+    said = (domain.path / "salvord.conf").read_text()
+    assert 'targets = "1.targets.json"' in said and 'online_key = "keys/online.pem"' in said
 
 
 def test_init_policy(domain):

@@ -9,7 +9,7 @@
 #include "model/campaign.h"
 #include "trust/file.h"
 #include "trust/policy.h"
-#include "trust/tuf.h"
+#include "trust/tuf_roles.h"
 #include "trust/x509.h"
 
 #include <errno.h>
@@ -22,8 +22,8 @@ static const int64_t day_ms = INT64_C(86400000);
 /* Certificates begin an hour early, for peers whose clocks are behind. */
 static const int64_t skew_ms = INT64_C(3600000);
 
-/* The signing keys: one offline set per role, and the online key of snapshot and timestamp. One author has a P-256 key,
- * as hardware tokens often do, so that both kinds are in use from the first day. */
+/* The signing keys: one offline set per role, and the online key of campaigns, snapshot and timestamp. One author has a
+ * P-256 key, as hardware tokens often do, so that both kinds are in use from the first day. */
 enum { KEY_ROOT = 0, KEY_TARGETS = 3, KEY_AUTHOR = 6, KEY_ONLINE = 9, KEYS = 10, PER_ROLE = 3, THRESHOLD = 2 };
 
 static const struct signing_key {
@@ -133,6 +133,24 @@ static json_t *policy_json(const struct making *making) {
                          "classes", "name", "all", "kinds", kinds, "authors", names, "threshold", THRESHOLD, "revoked");
 }
 
+/* The targets metadata: names the policy by its bytes and delegates the campaigns to the online key, which can thus
+ * take campaigns out of force and bring back none but those that the policy allows. */
+static enum sal_status make_targets(const struct making *making, const struct sal_buf *policy, struct sal_err *reterr) {
+        const struct sal_public_key *online = sal_private_key_public(making->keys[KEY_ONLINE]);
+        const struct sal_tuf_targets_spec spec = {.version = 1,
+                                                  .expires_ms = making->options->now_ms + SAL_TUF_TARGETS_DAYS * day_ms,
+                                                  .policy = policy->data,
+                                                  .policy_len = policy->len,
+                                                  .keys = &online,
+                                                  .key_count = 1,
+                                                  .threshold = 1};
+        const struct sal_private_key *const *signers =
+                (const struct sal_private_key *const *)&making->keys[KEY_TARGETS];
+        sal_autobuf struct sal_buf file = SAL_BUF_INIT;
+        enum sal_status status = sal_tuf_targets_build(&spec, signers, PER_ROLE, &file, reterr);
+        return status ? status : write_file(making, "1.targets.json", &file, reterr);
+}
+
 static enum sal_status make_policy(const struct making *making, struct sal_err *reterr) {
         sal_autojson json_t *document = policy_json(making);
         sal_autofree char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
@@ -144,7 +162,9 @@ static enum sal_status make_policy(const struct making *making, struct sal_err *
                 return no_memory(reterr);
         sal_auto(sal_policy) struct sal_policy *policy = NULL;
         enum sal_status status = sal_policy_parse(file.data, file.len, &policy, reterr);
-        return status ? status : write_file(making, "trust-policy.json", &file, reterr);
+        if (!status)
+                status = write_file(making, "trust-policy.json", &file, reterr);
+        return status ? status : make_targets(making, &file, reterr);
 }
 
 /* ---- certificates ---- */
@@ -249,7 +269,9 @@ static enum sal_status make_configuration(const struct making *making, struct sa
                        o->ops_port);
         sal_buf_puts(&daemon, "trust {\n"
                               "  root = \"1.root.json\"\n"
+                              "  targets = \"1.targets.json\"\n"
                               "  policy = \"trust-policy.json\"\n"
+                              "  online_key = \"keys/online.pem\"\n"
                               "}\n\n"
                               "# Roles: viewer, author, operator, security (which may do everything).\n"
                               "operator \"admin\" {\n"

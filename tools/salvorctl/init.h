@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `salvorctl init DIR`: makes a complete trust domain in one folder: configuration, certificates, keys, the signed TUF
- * root and the trust policy. Meant for trial and as the pattern for production, where offline keys are made elsewhere.
+ * root and targets, and the trust policy. Meant for trial and as the pattern for production, where offline keys are
+ * made elsewhere.
  *
  * Thread: one. Ownership: options are borrowed for the call.
  */

@@ -33,7 +33,7 @@ void sal_init_remove(const char *path) {
 }
 
 enum sal_status sal_init_check_vacant(const char *dir, bool *ret_exists, struct sal_err *reterr) {
-        static const char *const marks[] = {"1.root.json", "salvord.conf", "trust-policy.json"};
+        static const char *const marks[] = {"1.root.json", "1.targets.json", "salvord.conf", "trust-policy.json"};
         DIR *stream = opendir(dir);
         *ret_exists = stream != NULL;
         if (!stream)
@@ -74,8 +74,9 @@ static enum sal_status move_entry(const char *stage, const char *dir, const char
  * somebody's working directory, so it cannot be replaced). salvord.conf goes last: without it there is no trust domain
  * to start. */
 static enum sal_status move_into(const char *stage, const char *dir, struct sal_err *reterr) {
-        static const char *const entries[] = {"pki",      "operators",         "keys",        "state",
-                                              "ctl.conf", "trust-policy.json", "1.root.json", "salvord.conf"};
+        static const char *const entries[] = {"pki",         "operators",      "keys",
+                                              "state",       "ctl.conf",       "trust-policy.json",
+                                              "1.root.json", "1.targets.json", "salvord.conf"};
         enum sal_status status = SAL_OK;
         size_t moved = 0;
         while (moved < SAL_ARRAY_LEN(entries)) {
