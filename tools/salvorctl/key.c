@@ -3,6 +3,7 @@
 #include "command.h"
 #include "out.h"
 #include "passphrase.h"
+#include "signing_key.h"
 #include "trust/file.h"
 #include "trust/policy.h"
 
@@ -140,13 +141,13 @@ static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr)
 }
 
 static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
-        struct sal_key_protection protection;
+        struct sal_ctl_key_origin origin;
         sal_auto(sal_private_key) struct sal_private_key *key = NULL;
-        enum sal_status status = sal_ctl_load_key(ctl, ctl->args[0], &protection, &key, reterr);
+        enum sal_status status = sal_ctl_signing_key(ctl, ctl->args[0], &origin, &key, reterr);
         if (status)
                 return status;
         sal_autojson json_t *entry = entry_of(sal_private_key_public(key), NULL);
-        sal_autojson json_t *how = protection_json(&protection);
+        sal_autojson json_t *how = protection_json(&origin.protection);
         if (!entry || !how || json_object_set(entry, "protection", how))
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory to show a key");
         if (ctl->json) {
@@ -154,7 +155,7 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
                 return SAL_OK;
         }
         char words[SAL_KEY_PROTECTION_BYTES];
-        sal_key_protection_describe(&protection, words);
+        sal_key_protection_describe(&origin.protection, words);
         sal_autojson json_t *text = json_string(words);
         print_entry(entry);
         sal_out_member(stdout, "protection", text);

@@ -93,7 +93,7 @@ static enum sal_status ask_terminal(const char *question, struct sal_secret *ret
 
 /* ---- where it comes from ---- */
 
-static bool is_given(const struct sal_ctl *ctl) {
+bool sal_secret_is_given(const struct sal_ctl *ctl) {
         return sal_ctl_has(ctl, SAL_OPT_PASSPHRASE_FILE) || sal_ctl_has(ctl, SAL_OPT_PASSPHRASE_FD);
 }
 
@@ -120,7 +120,7 @@ enum sal_status sal_secret_check_use(const struct sal_ctl *ctl, struct sal_err *
 }
 
 enum sal_status sal_secret_choose(const struct sal_ctl *ctl, struct sal_secret *ret, struct sal_err *reterr) {
-        if (is_given(ctl)) {
+        if (sal_secret_is_given(ctl)) {
                 enum sal_status status = read_given(ctl, ret, reterr);
                 return status ? status : sal_passphrase_check(ret->text, ret->len, reterr);
         }
@@ -135,41 +135,7 @@ enum sal_status sal_secret_choose(const struct sal_ctl *ctl, struct sal_secret *
         return status;
 }
 
-/* What the loader's call-back needs, and why it gave up. */
-struct asking {
-        const struct sal_ctl *ctl;
-        struct sal_err err;
-};
-
-static int answer(void *context, char *ret_text, size_t size) {
-        struct asking *asking = context;
-        sal_autosecret struct sal_secret secret = {0};
-        enum sal_status status = is_given(asking->ctl) ? read_given(asking->ctl, &secret, &asking->err)
-                                                       : ask_terminal("Passphrase of the key", &secret, &asking->err);
-        if (status || secret.len > size)
-                return -1;
-        memcpy(ret_text, secret.text, secret.len);
-        return (int)secret.len;
-}
-
-enum sal_status sal_ctl_load_key(const struct sal_ctl *ctl, const char *path, struct sal_key_protection *ret_protection,
-                                 struct sal_private_key **ret, struct sal_err *reterr) {
-        enum sal_status status = sal_secret_check_use(ctl, reterr);
-        if (status)
-                return status;
-        struct asking asking = {.ctl = ctl};
-        const struct sal_passphrase passphrase = {.ask = answer, .context = &asking};
-        struct sal_key_protection protection = {0};
-        status = sal_key_file_load(path, &passphrase, &protection, ret, reterr);
-        if (status && *asking.err.detail) {
-                *reterr = asking.err;
-                return asking.err.status;
-        }
-        if (status)
-                return status;
-        if (protection.seal == SAL_SEAL_NONE)
-                sal_out_line(stderr, "notice: ", path, " is not encrypted; a key like that is for trials only", NULL);
-        if (ret_protection)
-                *ret_protection = protection;
-        return SAL_OK;
+enum sal_status sal_secret_get(const struct sal_ctl *ctl, const char *question, struct sal_secret *ret,
+                               struct sal_err *reterr) {
+        return sal_secret_is_given(ctl) ? read_given(ctl, ret, reterr) : ask_terminal(question, ret, reterr);
 }

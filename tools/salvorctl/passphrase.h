@@ -26,9 +26,12 @@ enum sal_status sal_secret_check_use(const struct sal_ctl *ctl, struct sal_err *
  * (too short, or the two differ), SAL_E_UNAUTHENTICATED (no terminal), SAL_E_NOT_FOUND, SAL_E_IO, SAL_E_INVALID. */
 enum sal_status sal_secret_choose(const struct sal_ctl *ctl, struct sal_secret *ret, struct sal_err *reterr);
 
-/* Loads a private key, with its passphrase when it has one, and says so on standard error when it has none.
- * ret_protection may be NULL. Errors: those of sal_key_file_load and of getting the passphrase. */
-enum sal_status sal_ctl_load_key(const struct sal_ctl *ctl, const char *path, struct sal_key_protection *ret_protection,
-                                 struct sal_private_key **ret, struct sal_err *reterr);
+/* True when an option names a passphrase: nobody is asked then. */
+bool sal_secret_is_given(const struct sal_ctl *ctl);
+
+/* The passphrase of a key that exists: from the options, else `question` is put to the person at the terminal.
+ * Errors: as sal_secret_choose, without SAL_E_REFUSED. */
+enum sal_status sal_secret_get(const struct sal_ctl *ctl, const char *question, struct sal_secret *ret,
+                               struct sal_err *reterr);
 
 #endif

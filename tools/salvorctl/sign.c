@@ -5,7 +5,7 @@
 #include "confirm.h"
 #include "model/campaign.h"
 #include "out.h"
-#include "passphrase.h"
+#include "signing_key.h"
 #include "trust/dsse.h"
 #include "trust/file.h"
 
@@ -57,7 +57,7 @@ static enum sal_status sign_bytes(struct sal_ctl *ctl, const char *payload, size
                                   struct sal_err *reterr) {
         sal_auto(sal_private_key) struct sal_private_key *key = NULL;
         sal_autofree char *sig = NULL;
-        enum sal_status status = sal_ctl_load_key(ctl, ctl->options[SAL_OPT_KEY], NULL, &key, reterr);
+        enum sal_status status = sal_ctl_signing_key(ctl, ctl->options[SAL_OPT_KEY], NULL, &key, reterr);
         if (!status)
                 status = sal_dsse_sign_one(SAL_CAMPAIGN_TYPE, payload, len, key, &sig, reterr);
         if (status)
