@@ -16,9 +16,18 @@
 /* The reason of OpenSSL's last failure in this thread, and an empty error queue. Static text. */
 const char *sal_crypto_reason(void);
 
-/* OpenSSL's key behind ours. Borrowed. */
+/* OpenSSL's key behind ours. Borrowed. The private one is NULL when an external signer holds it: those who need it ask
+ * sal_private_key_check_local first, which then is SAL_E_REFUSED. */
 EVP_PKEY *sal_public_key_evp(const struct sal_public_key *key);
 EVP_PKEY *sal_private_key_evp(const struct sal_private_key *key);
+enum sal_status sal_private_key_check_local(const struct sal_private_key *key, struct sal_err *reterr);
+
+/* DER SubjectPublicKeyInfo up to the bytes of the key: RFC 8410 section 4, RFC 5480 section 2. That of P-256 ends
+ * before the first byte of an uncompressed, and of a compressed point. */
+enum { SAL_SPKI_ED25519_BYTES = 12, SAL_SPKI_P256_BYTES = 26 };
+extern const uint8_t sal_spki_ed25519[SAL_SPKI_ED25519_BYTES];
+extern const uint8_t sal_spki_p256[SAL_SPKI_P256_BYTES];
+extern const uint8_t sal_spki_p256_compressed[SAL_SPKI_P256_BYTES];
 
 /* Takes over `pkey` (also on failure). Errors: SAL_E_INVALID for any other type of key or parts that do not belong
  * together. */

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { ED25519_BYTES = 32, ED25519_SIG_BYTES = 64, P256_FIELD_BYTES = 32 };
+enum { ED25519_BYTES = 32, ED25519_SIG_BYTES = 64, P256_FIELD_BYTES = 32, P256_UNCOMPRESSED = 0x04 };
 
 struct sal_public_key {
         atomic_int references;
@@ -24,15 +24,14 @@ struct sal_public_key {
         char id[SAL_KEYID_BYTES];
 };
 
-/* DER SubjectPublicKeyInfo up to the key itself (RFC 8410 section 4, RFC 5480 section 2). Only these byte strings are
- * taken, so that explicit curve parameters, other curves, hybrid points and non-canonical DER have no way in. */
-static const uint8_t ed25519_prefix[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
-static const uint8_t p256_prefix[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
-                                      0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-                                      0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04};
-static const uint8_t p256_compressed_prefix[] = {0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
-                                                 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-                                                 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x22, 0x00};
+/* Only these byte strings are taken, so that explicit curve parameters, other curves, hybrid points and non-canonical
+ * DER have no way in. */
+const uint8_t sal_spki_ed25519[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+const uint8_t sal_spki_p256[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+                                 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+const uint8_t sal_spki_p256_compressed[] = {0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                            0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                            0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x22, 0x00};
 
 static const struct key_type {
         const char *keytype;
@@ -85,9 +84,9 @@ static enum sal_status load_ed25519(struct sal_public_key *key, const uint8_t *r
         key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw, ED25519_BYTES);
         if (!key->pkey)
                 return sal_fail(reterr, SAL_E_INVALID, "not an Ed25519 public key: %s", sal_crypto_reason());
-        memcpy(key->spki, ed25519_prefix, sizeof ed25519_prefix);
-        memcpy(key->spki + sizeof ed25519_prefix, raw, ED25519_BYTES);
-        key->spki_len = sizeof ed25519_prefix + ED25519_BYTES;
+        memcpy(key->spki, sal_spki_ed25519, sizeof sal_spki_ed25519);
+        memcpy(key->spki + sizeof sal_spki_ed25519, raw, ED25519_BYTES);
+        key->spki_len = sizeof sal_spki_ed25519 + ED25519_BYTES;
         return SAL_OK;
 }
 
@@ -104,12 +103,13 @@ static enum sal_status load_p256(struct sal_public_key *key, const uint8_t *der,
         key->pkey = d2i_PUBKEY(NULL, &end, (long)len);
         if (!key->pkey || end != der + len)
                 return sal_fail(reterr, SAL_E_INVALID, "not a point of P-256: %s", sal_crypto_reason());
-        memcpy(key->spki, p256_prefix, sizeof p256_prefix);
-        uint8_t *point = key->spki + sizeof p256_prefix;
+        memcpy(key->spki, sal_spki_p256, sizeof sal_spki_p256);
+        uint8_t *point = key->spki + sizeof sal_spki_p256;
+        *point++ = P256_UNCOMPRESSED;
         if (!coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_X, point) ||
             !coordinate(key->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, point + P256_FIELD_BYTES))
                 return sal_fail(reterr, SAL_E_INVALID, "the P-256 key has no coordinates: %s", sal_crypto_reason());
-        key->spki_len = sizeof p256_prefix + 2 * (size_t)P256_FIELD_BYTES;
+        key->spki_len = sizeof sal_spki_p256 + 1 + 2 * (size_t)P256_FIELD_BYTES;
         return SAL_OK;
 }
 
@@ -118,10 +118,12 @@ static bool starts_with(const uint8_t *der, size_t len, const uint8_t *prefix, s
 }
 
 static enum sal_status load_spki(struct sal_public_key *key, const uint8_t *der, size_t len, struct sal_err *reterr) {
-        if (starts_with(der, len, ed25519_prefix, sizeof ed25519_prefix, ED25519_BYTES))
-                return load_ed25519(key, der + sizeof ed25519_prefix, reterr);
-        if (starts_with(der, len, p256_prefix, sizeof p256_prefix, 2 * (size_t)P256_FIELD_BYTES) ||
-            starts_with(der, len, p256_compressed_prefix, sizeof p256_compressed_prefix, P256_FIELD_BYTES + 1))
+        if (starts_with(der, len, sal_spki_ed25519, sizeof sal_spki_ed25519, ED25519_BYTES))
+                return load_ed25519(key, der + sizeof sal_spki_ed25519, reterr);
+        size_t both = 1 + 2 * (size_t)P256_FIELD_BYTES;
+        if ((starts_with(der, len, sal_spki_p256, sizeof sal_spki_p256, both) &&
+             der[sizeof sal_spki_p256] == P256_UNCOMPRESSED) ||
+            starts_with(der, len, sal_spki_p256_compressed, sizeof sal_spki_p256_compressed, P256_FIELD_BYTES + 1))
                 return load_p256(key, der, len, reterr);
         sal_fail(reterr, SAL_E_INVALID, "the public key is neither Ed25519 nor ECDSA on the named curve P-256");
         sal_err_hint(reterr, "make one with `openssl genpkey -algorithm ed25519`");
@@ -152,7 +154,7 @@ static char *standard_text(const struct sal_public_key *key) {
         if (key->type == SAL_KEY_ED25519) {
                 char *text = malloc(2 * (size_t)ED25519_BYTES + 1);
                 if (text)
-                        sal_hex_encode(key->spki + sizeof ed25519_prefix, ED25519_BYTES, text);
+                        sal_hex_encode(key->spki + sizeof sal_spki_ed25519, ED25519_BYTES, text);
                 return text;
         }
         sal_autobio BIO *bio = BIO_new(BIO_s_mem());

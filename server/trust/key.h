@@ -100,8 +100,24 @@ enum sal_status sal_private_key_from_pem(const char *pem, size_t len, const stru
                                          struct sal_private_key **ret, struct sal_err *reterr);
 
 /* Writes plain PKCS#8 PEM to a new file of mode 0600 and syncs it. Errors: SAL_E_CONFLICT when the file exists (it is
- * never overwritten), SAL_E_IO. */
+ * never overwritten), SAL_E_IO, SAL_E_REFUSED for a key that an external signer holds. */
 enum sal_status sal_private_key_save(const struct sal_private_key *key, const char *path, struct sal_err *reterr);
+
+/* Signs for a key that never comes into this process, as a token does. */
+struct sal_key_signer {
+        /* The signature in the form that sal_public_key_verify takes. */
+        enum sal_status (*sign)(void *context, const void *message, size_t len,
+                                uint8_t ret_sig[static SAL_SIGNATURE_MAX_BYTES], size_t *ret_sig_len,
+                                struct sal_err *reterr);
+        void (*free)(void *context);
+        void *context;
+};
+
+/* A private key that `signer` holds; `public_key` gets one more owner. The context is taken over, also on failure, and
+ * freed with the key. Such a key signs and cannot be written to a file. Errors: SAL_E_NOMEM. */
+enum sal_status sal_private_key_external_take(const struct sal_public_key *public_key,
+                                              const struct sal_key_signer *signer, struct sal_private_key **ret,
+                                              struct sal_err *reterr);
 
 /* Wipes and frees. NULL is allowed. */
 void sal_private_key_free(struct sal_private_key *key);
@@ -110,7 +126,9 @@ SAL_DEFINE_CLEANUP(sal_private_key, sal_private_key_free)
 /* The public half. Borrowed. */
 const struct sal_public_key *sal_private_key_public(const struct sal_private_key *key);
 
-/* Signs in the form that sal_public_key_verify takes. Errors: SAL_E_INTERNAL. */
+/* Signs in the form that sal_public_key_verify takes. What an external signer gives is verified before it is handed
+ * out: a faulty token must not give signatures that nobody can use. Errors: SAL_E_INTERNAL, SAL_E_CORRUPT (the
+ * signature is not one of this key), those of the signer. */
 enum sal_status sal_private_key_sign(const struct sal_private_key *key, const void *message, size_t len,
                                      uint8_t ret_sig[static SAL_SIGNATURE_MAX_BYTES], size_t *ret_sig_len,
                                      struct sal_err *reterr);

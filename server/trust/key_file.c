@@ -268,6 +268,8 @@ enum sal_status sal_passphrase_check(const char *passphrase, size_t len, struct 
 enum sal_status sal_key_file_save(const struct sal_private_key *key, const char *passphrase, size_t passphrase_len,
                                   const char *path, struct sal_err *reterr) {
         enum sal_status status = sal_passphrase_check(passphrase, passphrase_len, reterr);
+        if (!status)
+                status = sal_private_key_check_local(key, reterr);
         if (status)
                 return status;
         uint8_t salt[SAL_KEY_SALT_BYTES];

@@ -140,6 +140,8 @@ enum sal_status sal_x509_issue(const struct sal_x509_spec *spec, const struct sa
                                const struct sal_certificate *issuer, const struct sal_private_key *issuer_key,
                                struct sal_certificate **ret, struct sal_err *reterr) {
         enum sal_status status = check_spec(spec, reterr);
+        if (!status)
+                status = sal_private_key_check_local(issuer_key, reterr);
         if (status)
                 return status;
         if (!issuer && spec->profile != SAL_X509_CA)
