@@ -149,14 +149,7 @@ static struct sal_public_key *key_alloc(void) {
         return key;
 }
 
-/* The text that this module writes for a key that comes without one. */
-static char *standard_text(const struct sal_public_key *key) {
-        if (key->type == SAL_KEY_ED25519) {
-                char *text = malloc(2 * (size_t)ED25519_BYTES + 1);
-                if (text)
-                        sal_hex_encode(key->spki + sizeof sal_spki_ed25519, ED25519_BYTES, text);
-                return text;
-        }
+char *sal_public_key_to_pem(const struct sal_public_key *key) {
         sal_autobio BIO *bio = BIO_new(BIO_s_mem());
         char *data = NULL;
         if (!bio || !PEM_write_bio(bio, PEM_STRING_PUBLIC, "", key->spki, (long)key->spki_len))
@@ -165,11 +158,21 @@ static char *standard_text(const struct sal_public_key *key) {
         return len > 0 ? strndup(data, (size_t)len) : NULL;
 }
 
+/* The text that this module writes for a key that comes without one. */
+static char *standard_text(const struct sal_public_key *key) {
+        if (key->type != SAL_KEY_ED25519)
+                return sal_public_key_to_pem(key);
+        char *text = malloc(2 * (size_t)ED25519_BYTES + 1);
+        if (text)
+                sal_hex_encode(key->spki + sizeof sal_spki_ed25519, ED25519_BYTES, text);
+        return text;
+}
+
 /* Reads one "PUBLIC KEY" block with nothing around it but white space behind. */
 static enum sal_status load_pem(struct sal_public_key *key, const char *text, struct sal_err *reterr) {
         static const char begin[] = "-----BEGIN PUBLIC KEY-----";
         if (strncmp(text, begin, sizeof begin - 1) != 0)
-                return sal_fail(reterr, SAL_E_INVALID, "an ecdsa key's public text must begin with %s", begin);
+                return sal_fail(reterr, SAL_E_INVALID, "a public key in PEM must begin with %s", begin);
         sal_autobio BIO *bio = BIO_new_mem_buf(text, -1);
         if (!bio)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a public key");
@@ -240,18 +243,34 @@ enum sal_status sal_public_key_new(const char *keytype, const char *scheme, cons
         return status;
 }
 
+/* A key that was loaded without a text of its own gets the standard one, and its id. */
+static enum sal_status complete(struct sal_public_key *key, struct sal_err *reterr) {
+        key->text = standard_text(key);
+        if (!key->text)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a public key");
+        return compute_id(key, reterr);
+}
+
 enum sal_status sal_public_key_from_spki(const uint8_t *der, size_t len, struct sal_public_key **ret,
                                          struct sal_err *reterr) {
         sal_auto(sal_public_key) struct sal_public_key *key = key_alloc();
         if (!key)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a public key");
         enum sal_status status = load_spki(key, der, len, reterr);
-        if (status)
-                return status;
-        key->text = standard_text(key);
-        if (!key->text)
+        if (!status)
+                status = complete(key, reterr);
+        if (!status)
+                *ret = SAL_STEAL(key);
+        return status;
+}
+
+enum sal_status sal_public_key_from_pem(const char *text, struct sal_public_key **ret, struct sal_err *reterr) {
+        sal_auto(sal_public_key) struct sal_public_key *key = key_alloc();
+        if (!key)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a public key");
-        status = compute_id(key, reterr);
+        enum sal_status status = load_pem(key, text, reterr);
+        if (!status)
+                status = complete(key, reterr);
         if (!status)
                 *ret = SAL_STEAL(key);
         return status;

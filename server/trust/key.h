@@ -50,6 +50,14 @@ enum sal_status sal_public_key_from_json(const struct sal_json_at *at, struct sa
 enum sal_status sal_public_key_from_spki(const uint8_t *der, size_t len, struct sal_public_key **ret,
                                          struct sal_err *reterr);
 
+/* A key from a PEM file that holds one "PUBLIC KEY" block (RFC 7468 section 13) and nothing else, as `openssl pkey
+ * -pubout` writes it; its public text is then the form that this module writes. `text` ends with a NUL.
+ * Errors: SAL_E_INVALID, SAL_E_NOMEM. */
+enum sal_status sal_public_key_from_pem(const char *text, struct sal_public_key **ret, struct sal_err *reterr);
+
+/* The key as such a block, to be freed with free. NULL without memory. */
+char *sal_public_key_to_pem(const struct sal_public_key *key);
+
 /* One more owner; returns `key`. NULL is allowed. */
 struct sal_public_key *sal_public_key_ref(const struct sal_public_key *key);
 /* One owner less; the last one frees. NULL is allowed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trust/tuf.h"
+#include "trust/tuf_internal.h"
 
 #include "base/clock.h"
 #include "trust/canonical.h"
@@ -45,6 +45,10 @@ int64_t sal_tuf_document_version(const struct sal_tuf_document *document) {
 
 int64_t sal_tuf_document_expires_ms(const struct sal_tuf_document *document) {
         return document->expires_ms;
+}
+
+size_t sal_tuf_document_signature_count(const struct sal_tuf_document *document) {
+        return json_array_size(json_object_get(document->json, "signatures"));
 }
 
 /* TUF 1.0 section 4.3: the major version decides whether a client understands the file. */
@@ -155,13 +159,20 @@ static enum sal_status count_signature(const struct sal_tuf_document *document, 
         return sal_key_set_add(set, key);
 }
 
+enum sal_status sal_tuf_document_signers(const struct sal_tuf_document *document, const struct sal_tuf_role *role,
+                                         struct sal_key_set *set) {
+        const json_t *signatures = json_object_get(document->json, "signatures");
+        enum sal_status status = SAL_OK;
+        for (size_t i = 0; i < json_array_size(signatures) && !status; i++)
+                status = count_signature(document, role, json_array_get(signatures, i), set);
+        return status;
+}
+
 enum sal_status sal_tuf_document_verify(const struct sal_tuf_document *document, const struct sal_tuf_role *role,
                                         struct sal_err *reterr) {
         sal_autokeyset struct sal_key_set set = SAL_KEY_SET_INIT;
-        const json_t *signatures = json_object_get(document->json, "signatures");
-        for (size_t i = 0; i < json_array_size(signatures); i++)
-                if (count_signature(document, role, json_array_get(signatures, i), &set))
-                        return sal_fail(reterr, SAL_E_NOMEM, "no memory to verify a metadata file");
+        if (sal_tuf_document_signers(document, role, &set))
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory to verify a metadata file");
         if (role->threshold < 1 || set.count < (size_t)role->threshold)
                 return sal_fail(reterr, SAL_E_UNTRUSTED,
                                 "the metadata needs the signatures of %d different keys of its role; there are %zu",
@@ -184,6 +195,19 @@ static enum sal_status add_signature(const struct sal_buf *canonical, const stru
         return SAL_OK;
 }
 
+/* The one byte form of a metadata file. */
+static enum sal_status write_file(const json_t *signed_part, const json_t *signatures, struct sal_buf *out,
+                                  struct sal_err *reterr) {
+        sal_autojson json_t *document =
+                json_pack("{s:O, s:O}", "signatures", (json_t *)signatures, "signed", (json_t *)signed_part);
+        /* Canonical JSON is signed but not served: a raw newline in a PEM key makes it no JSON at all. */
+        sal_autofree char *text = document ? json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+        if (!text)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a metadata file");
+        sal_buf_puts(out, text);
+        return out->failed ? sal_fail(reterr, SAL_E_NOMEM, "no memory for a metadata file") : SAL_OK;
+}
+
 enum sal_status sal_tuf_sign(const json_t *signed_part, const struct sal_private_key *const *signers,
                              size_t signer_count, struct sal_buf *out, struct sal_err *reterr) {
         sal_autobuf struct sal_buf canonical = SAL_BUF_INIT;
@@ -195,13 +219,22 @@ enum sal_status sal_tuf_sign(const json_t *signed_part, const struct sal_private
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a metadata file");
         for (size_t i = 0; i < signer_count && !status; i++)
                 status = add_signature(&canonical, signers[i], list, reterr);
-        if (status)
-                return status;
-        sal_autojson json_t *document = json_pack("{s:O, s:O}", "signatures", list, "signed", (json_t *)signed_part);
-        /* Canonical JSON is signed but not served: a raw newline in a PEM key makes it no JSON at all. */
-        sal_autofree char *text = document ? json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-        if (!text)
+        return status ? status : write_file(signed_part, list, out, reterr);
+}
+
+enum sal_status sal_tuf_document_sign(const struct sal_tuf_document *document, const struct sal_private_key *key,
+                                      struct sal_buf *out, struct sal_err *reterr) {
+        const json_t *there = json_object_get(document->json, "signatures");
+        const char *id = sal_public_key_id(sal_private_key_public(key));
+        for (size_t i = 0; i < json_array_size(there); i++)
+                if (strcmp(json_string_value(json_object_get(json_array_get(there, i), "keyid")), id) == 0)
+                        return sal_fail(reterr, SAL_E_CONFLICT, "a signature of the key %s is there already", id);
+        if (json_array_size(there) >= SAL_TUF_MAX_SIGNATURES)
+                return sal_fail(reterr, SAL_E_INVALID, "the file has %d signatures already, the most that it may have",
+                                SAL_TUF_MAX_SIGNATURES);
+        sal_autojson json_t *list = json_deep_copy(there);
+        if (!list)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a metadata file");
-        sal_buf_puts(out, text);
-        return out->failed ? sal_fail(reterr, SAL_E_NOMEM, "no memory for a metadata file") : SAL_OK;
+        enum sal_status status = add_signature(&document->canonical, key, list, reterr);
+        return status ? status : write_file(document->signed_part, list, out, reterr);
 }

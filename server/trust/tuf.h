@@ -58,6 +58,11 @@ const json_t *sal_tuf_document_signed(const struct sal_tuf_document *document);
 int64_t sal_tuf_document_version(const struct sal_tuf_document *document);
 int64_t sal_tuf_document_expires_ms(const struct sal_tuf_document *document);
 
+/* Adds the keys of the role that signed the document to `set`, each once, however often and under whatever id it did.
+ * Errors: SAL_E_NOMEM. */
+enum sal_status sal_tuf_document_signers(const struct sal_tuf_document *document, const struct sal_tuf_role *role,
+                                         struct sal_key_set *set);
+
 /* SAL_OK when at least role->threshold different public keys of the role signed the document, else SAL_E_UNTRUSTED. */
 enum sal_status sal_tuf_document_verify(const struct sal_tuf_document *document, const struct sal_tuf_role *role,
                                         struct sal_err *reterr);

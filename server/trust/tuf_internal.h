@@ -7,7 +7,26 @@
 #ifndef SAL_TRUST_TUF_INTERNAL_H
 #define SAL_TRUST_TUF_INTERNAL_H
 
-#include "trust/tuf.h"
+#include "trust/tuf_roles.h"
+
+/* What a root's and a targets' `signed` part says, its signatures aside. The caller frees what was filled, on failure
+ * too. Errors: SAL_E_INVALID, SAL_E_FORBIDDEN with the pointer, SAL_E_NOMEM. */
+enum sal_status sal_tuf_root_read(const struct sal_tuf_document *document, struct sal_tuf_root *root,
+                                  struct sal_err *reterr);
+enum sal_status sal_tuf_targets_read(const struct sal_tuf_document *document, struct sal_tuf_targets **ret,
+                                     struct sal_err *reterr);
+
+/* How many signatures stand in the file, good or bad. */
+size_t sal_tuf_document_signature_count(const struct sal_tuf_document *document);
+
+/* The `signed` part that a root of this spec has; NULL without memory. */
+json_t *sal_tuf_root_signed(const struct sal_tuf_root_spec *spec);
+
+/* Appends the file with one more signature, by `key`; those that are there stay as they are, and so does what they are
+ * over. Errors: SAL_E_CONFLICT (a signature under its id is there), SAL_E_INVALID (no room for one more),
+ * SAL_E_INTERNAL, SAL_E_NOMEM. */
+enum sal_status sal_tuf_document_sign(const struct sal_tuf_document *document, const struct sal_private_key *key,
+                                      struct sal_buf *out, struct sal_err *reterr);
 
 /* Reads every key of a `keys` object, those that no role names too, with its id recomputed: a bad one is a sign of
  * tampering or of a mistake. Errors: SAL_E_INVALID with the pointer, SAL_E_NOMEM. */

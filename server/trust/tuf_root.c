@@ -31,12 +31,15 @@ static enum sal_status read_role(const struct sal_json_at *keys, const struct sa
         return status;
 }
 
-static enum sal_status read_root(struct sal_tuf_root *root, const json_t *signed_part, struct sal_err *reterr) {
+enum sal_status sal_tuf_root_read(const struct sal_tuf_document *document, struct sal_tuf_root *root,
+                                  struct sal_err *reterr) {
         static const char *const known[] = {"root", "snapshot", "targets", "timestamp", NULL};
         struct sal_json_at top = sal_json_root(NULL);
-        struct sal_json_at at = {.parent = &top, .key = "signed", .value = signed_part};
+        struct sal_json_at at = {.parent = &top, .key = "signed", .value = sal_tuf_document_signed(document)};
         struct sal_json_at keys;
         struct sal_json_at roles;
+        root->version = sal_tuf_document_version(document);
+        root->expires_ms = sal_tuf_document_expires_ms(document);
         enum sal_status status = sal_json_bool(&at, "consistent_snapshot", true, &root->consistent_snapshot, reterr);
         if (!status)
                 status = sal_json_object(&at, "keys", true, &keys, reterr);
@@ -67,10 +70,8 @@ static enum sal_status load(const struct sal_tuf_root *current, const char *byte
         sal_auto(sal_tuf_root) struct sal_tuf_root *root = calloc(1, sizeof *root);
         if (!root)
                 return no_memory(reterr);
-        root->version = sal_tuf_document_version(document);
-        root->expires_ms = sal_tuf_document_expires_ms(document);
         sal_sha256_hex(bytes, len, root->sha256);
-        status = read_root(root, sal_tuf_document_signed(document), reterr);
+        status = sal_tuf_root_read(document, root, reterr);
         if (!status)
                 status = sal_tuf_document_verify(document, &root->roles[SAL_TUF_ROOT], reterr);
         if (!status && current && root->version != current->version + 1)
@@ -92,7 +93,7 @@ enum sal_status sal_tuf_root_load_next(const struct sal_tuf_root *current, const
 
 /* ---- writing ---- */
 
-static json_t *signed_json(const struct sal_tuf_root_spec *spec) {
+json_t *sal_tuf_root_signed(const struct sal_tuf_root_spec *spec) {
         sal_autojson json_t *keys = json_object();
         sal_autojson json_t *roles = json_object();
         for (size_t r = 0; r < SAL_TUF_ROLES; r++) {
@@ -112,7 +113,7 @@ static json_t *signed_json(const struct sal_tuf_root_spec *spec) {
 
 enum sal_status sal_tuf_root_build(const struct sal_tuf_root_spec *spec, const struct sal_private_key *const *signers,
                                    size_t signer_count, struct sal_buf *out, struct sal_err *reterr) {
-        sal_autojson json_t *signed_part = signed_json(spec);
+        sal_autojson json_t *signed_part = sal_tuf_root_signed(spec);
         if (!signed_part)
                 return no_memory(reterr);
         sal_autobuf struct sal_buf file = SAL_BUF_INIT;

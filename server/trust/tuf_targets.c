@@ -159,8 +159,8 @@ static enum sal_status read_delegation(const struct sal_json_at *signed_part, st
         return read_delegated_role(&keys, &role, ret, reterr);
 }
 
-static enum sal_status read_targets(const struct sal_tuf_document *document, struct sal_tuf_targets **ret,
-                                    struct sal_err *reterr) {
+enum sal_status sal_tuf_targets_read(const struct sal_tuf_document *document, struct sal_tuf_targets **ret,
+                                     struct sal_err *reterr) {
         struct sal_json_at top = sal_json_root(NULL);
         struct sal_json_at at = {.parent = &top, .key = "signed", .value = sal_tuf_document_signed(document)};
         sal_auto(sal_tuf_targets) struct sal_tuf_targets *targets = calloc(1, sizeof *targets);
@@ -182,7 +182,7 @@ enum sal_status sal_tuf_targets_load(const char *bytes, size_t len, const struct
         enum sal_status status = sal_tuf_document_parse(bytes, len, "targets", &document, reterr);
         if (!status)
                 status = sal_tuf_document_verify(document, role, reterr);
-        return status ? status : read_targets(document, ret, reterr);
+        return status ? status : sal_tuf_targets_read(document, ret, reterr);
 }
 
 static enum sal_status read_list(const struct sal_json_at *signed_part, struct sal_tuf_campaigns *campaigns,
@@ -280,7 +280,7 @@ enum sal_status sal_tuf_targets_build(const struct sal_tuf_targets_spec *spec,
         sal_auto(sal_tuf_targets) struct sal_tuf_targets *check = NULL;
         enum sal_status status = sign(signed_part, signers, signer_count, &file, &document, reterr);
         if (!status)
-                status = read_targets(document, &check, reterr);
+                status = sal_tuf_targets_read(document, &check, reterr);
         return status ? status : append(&file, out, reterr);
 }
 
