@@ -39,27 +39,33 @@ struct sal_trust_store {
 
 /* Reads the configured files, then what the ledger holds. `tx` may be NULL: the files alone (salvord -t). Errors:
  * SAL_E_CONFIG with the file's name (and what makes it good in the hint), SAL_E_CORRUPT (the ledger's part does not
- * verify), SAL_E_IO, SAL_E_NOMEM. Expired files are taken: they are warned of (sal_trust_each_expiry). */
+ * verify; the detail names it), SAL_E_IO, SAL_E_NOMEM. Expired files are taken: they are warned of
+ * (sal_trust_each_expiry). */
 enum sal_status sal_trust_store_load(const char *root_path, const char *targets_path, const char *policy_path,
                                      struct sal_tx *tx, struct sal_trust_store **ret, struct sal_err *reterr);
 
 struct sal_trust_store *sal_trust_store_ref(struct sal_trust_store *store);
 void sal_trust_store_unref(struct sal_trust_store *store); /* NULL is allowed */
 
+/* Both functions below: where a file is at fault, the pointer begins with its name: "/root/signed/version". */
+
 /* The store with one root more. It is refused as a client would refuse it. Targets that the new root's keys did not
  * sign are refused too (hand in a root that both sets verify, or the targets first): `targets` may be given with it and
- * then replaces them; NULL: the old ones stay. Errors: SAL_E_CONFLICT (not the very next version), SAL_E_UNTRUSTED,
- * SAL_E_REFUSED (expired), SAL_E_MALFORMED, SAL_E_INVALID with the pointer, SAL_E_NOMEM. */
+ * then replaces them (their version has to be higher all the same); NULL: the old ones stay. Errors: SAL_E_CONFLICT
+ * (not the very next version; the chain is full), SAL_E_UNTRUSTED, SAL_E_FORBIDDEN (targets list or delegate what is
+ * not theirs), SAL_E_REFUSED (expired), SAL_E_TOO_LARGE, SAL_E_MALFORMED, SAL_E_INVALID, SAL_E_NOMEM. */
 enum sal_status sal_trust_store_with_root(const struct sal_trust_store *store, const char *bytes, size_t len,
                                           const struct sal_trust_text *targets, const struct sal_trust_text *policy,
                                           int64_t now_ms, struct sal_trust_store **ret, struct sal_err *reterr);
 
-/* The store with other targets and their policy. Errors: as above; SAL_E_CONFLICT for a version that is not higher. */
+/* The store with other targets and their policy (NULL: the policy in force, if they list it). Errors: as above;
+ * SAL_E_CONFLICT for a version that is not higher. */
 enum sal_status sal_trust_store_with_targets(const struct sal_trust_store *store, const struct sal_trust_text *targets,
                                              const struct sal_trust_text *policy, int64_t now_ms,
                                              struct sal_trust_store **ret, struct sal_err *reterr);
 
-/* Writes what differs from `before` to the ledger, in the transaction of the act. */
+/* Writes what differs from `before` to the ledger, in the transaction of the act; targets and policy in any case, so
+ * that what was believed under a root is at hand whatever becomes of the configured files. */
 enum sal_status sal_trust_store_save(const struct sal_trust_store *store, const struct sal_trust_store *before,
                                      struct sal_tx *tx);
 
