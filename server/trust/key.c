@@ -360,6 +360,9 @@ bool sal_public_key_verify(const struct sal_public_key *key, const void *message
         bool ed25519 = key->type == SAL_KEY_ED25519;
         if (!sig || (ed25519 ? sig_len != ED25519_SIG_BYTES : sig_len == 0 || sig_len > SAL_SIGNATURE_MAX_BYTES))
                 return false;
+        /* No honest signer makes such an R, and verifiers disagree about it: here it is nobody's signature. */
+        if (ed25519 && !ed25519_point_is_sound(sig))
+                return false;
         sal_automdctx EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, ed25519 ? NULL : EVP_sha256(), NULL, key->pkey) == 1 &&
                     EVP_DigestVerify(ctx, sig, sig_len, len ? message : "", len) == 1;

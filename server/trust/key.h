@@ -78,7 +78,8 @@ bool sal_public_key_equal(const struct sal_public_key *a, const struct sal_publi
 /* The TUF key object; a new reference, NULL without memory. */
 json_t *sal_public_key_to_json(const struct sal_public_key *key);
 
-/* True when `sig` is this key's signature of `message`. Ed25519: exactly 64 bytes, pure mode. P-256: SHA-256 and a DER
+/* True when `sig` is this key's signature of `message`. Ed25519: exactly 64 bytes, pure mode, S < L, no cofactor, R in
+ * its canonical form and not of small order. P-256: SHA-256 and a DER
  * ECDSA-Sig-Value without trailing bytes. Anything else, an empty signature or NULL with length 0 included, is false.
  */
 bool sal_public_key_verify(const struct sal_public_key *key, const void *message, size_t len, const uint8_t *sig,
