@@ -12,6 +12,7 @@ Defects are made where they belong:
     repo.signers["root"] = [keys]       who signs, instead of as many of the role's keys as its threshold asks for
     repo.life["timestamp"] = -60        seconds until it expires
     repo.pin["campaigns"] = 3           the version that the next publish() gives it, whatever it had
+    repo.freeze("campaigns", old)       what repo.saved() had of this role stays, while the others go on
     repo.files[path] = bytes            what is served, whatever was signed
 """
 
@@ -179,8 +180,10 @@ class Repository:
                      "timestamp": DAY}
         self.version = dict.fromkeys(BELOW_ROOT, 0)
         self.edit, self.rewrite, self.signers, self.pin = {}, {}, {}, {}
+        self.mended = False
+        self.frozen = set()  # roles that publish() leaves as they are
         self.files = {}  # what a server serves: "/tuf/…" -> bytes
-        self.now = {}  # role -> (signed without version and expiry, version, bytes) of the newest publish()
+        self.now = {}  # role -> (what it says and who signs, version, bytes) of the newest publish()
         self.listed = {}  # "campaigns/<id>-<version>.json" -> envelope
         self.roots = []
         self.policy = self.make_policy()
@@ -264,13 +267,14 @@ class Repository:
         had = self.now.get(role)
         defects = role in self.edit or role in self.rewrite or role in self.signers
         pinned = self.pin.pop(role, None)
-        if had and had[0] == signed and not (force or defects or pinned):
+        state = (signed, [key.id for key in self.keys[role]])
+        if had and had[0] == state and not (force or defects or pinned):
             return
-        version = pinned or self.version[role] + 1
+        version = pinned or self.version[role] + 1  # above every version that was ever given
         full = {**signed, "spec_version": SPEC, "version": version, "expires": utc(self.life[role])}
         data = self._finish(role, full, self.keys[role][: self.threshold[role]])
         self.version[role] = version
-        self.now[role] = (signed, version, data)
+        self.now[role] = (state, version, data)
         name = "timestamp.json" if role == "timestamp" else f"{version}.{role}.json"
         self.files[f"/tuf/metadata/{name}"] = data
 
@@ -280,12 +284,24 @@ class Repository:
             folder, _, name = path.rpartition("/")
             self.files[f"/tuf/targets/{folder}/{sha256(data)}.{name}"] = data
         for role in BELOW_ROOT:
-            self._publish(role, force is True or role in force)
+            if role not in self.frozen:
+                self._publish(role, self.mended or force is True or role in force)
+        self.mended = False
         return self
 
+    def freeze(self, role, saved=None):
+        """This role's file stays what it is, or becomes what it was when it was saved, until mend()."""
+        if saved:
+            files, _, now, _ = saved
+            self.now[role] = now[role]
+            self.files[f"/tuf/metadata/{self.name(role)}"] = now[role][2]
+        self.frozen.add(role)
+
     def mend(self):
-        """No defect any more, from the next publish() on."""
+        """No defect any more: the next publish() signs everything anew."""
         self.edit, self.rewrite, self.signers = {}, {}, {}
+        self.frozen = set()
+        self.mended = True
 
     # -- what is served --
 
@@ -293,7 +309,7 @@ class Repository:
         """The served name of the newest file of a role."""
         if role == "root":
             return f"{len(self.roots)}.root.json"
-        return "timestamp.json" if role == "timestamp" else f"{self.version[role]}.{role}.json"
+        return "timestamp.json" if role == "timestamp" else f"{self.now[role][1]}.{role}.json"
 
     def path(self, role):
         return f"/tuf/metadata/{self.name(role)}"
@@ -312,14 +328,14 @@ class Repository:
             version += 1
             names.append(f"{version}.root.json")
         for role in ("timestamp", "snapshot", "targets", "campaigns"):
-            if have.get(role) != self.version[role] or role == "timestamp":
+            if have.get(role) != self.now[role][1] or role == "timestamp":
                 names.append(self.name(role))
         found = {name: self.files.get(f"/tuf/metadata/{name}") for name in names}
         return {name: data.decode(errors="surrogateescape") for name, data in found.items() if data is not None}
 
     def saved(self):
         """What it all is now, to be served again later (rollback, mix-and-match)."""
-        return copy.copy(self.files), dict(self.version), dict(self.now), len(self.roots)
+        return dict(self.files), dict(self.version), dict(self.now), len(self.roots)
 
     def restore(self, saved, roots=True):
         files, version, now, count = saved
