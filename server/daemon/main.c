@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/reload.h"
 #include "daemon/warn.h"
+#include "signer/signer.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -148,6 +149,8 @@ static enum sal_status run(const struct options *options, struct sal_err *reterr
 int main(int argc, char **argv) {
         struct options options = {0};
         struct sal_err err = {0};
+        if (sal_signer_wanted(argc, argv))
+                return sal_signer_main(argc, argv);
         if (read_options(argc, argv, &options, &err))
                 return complain(&err);
         if (options.help) {
