@@ -39,6 +39,7 @@ struct sal_live {
         bool dirty;                  /* row differs from the ledger */
         bool review;                 /* advance, open or complete may be possible */
         bool early;                  /* it was not yet valid when it was looked at last */
+        char barred[200];            /* why the trust policy does not allow it any more; "" when it does */
         bool judge_whole;            /* the halt rule could not be asked after some event: next time about everything */
 };
 
