@@ -8,12 +8,15 @@ packages_fail() {
         exit 1
 }
 
-# Prints the packages of the list that are not installed, in one line.
+# Prints the packages of the list that are not installed, in one line. What an installed package provides is there too: a
+# Node.js from elsewhere, for one, brings its own npm and bears no other beside it.
 packages_missing() {
-        local name missing=""
+        local name missing="" present
+        present=$(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' |
+                sed -n 's/^installed //p' | tr ',' '\n' | awk 'NF { print $1 }')
         while read -r name _; do
                 case "$name" in '' | '#'*) continue ;; esac
-                dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || missing+="$name "
+                grep -qxF "$name" <<<"$present" || missing+="$name "
         done <"$top/tools/packages.txt"
         printf '%s' "${missing% }"
 }
