@@ -57,7 +57,7 @@ class Machine:
 
     def write_conf(self, **changes):
         values = {"server": self.plane.url, "ca": str(self.plane.ca), "root": str(self.plane.root_file),
-                  "machine_id": "machine-1", "token": TOKEN}
+                  "machine_id": "machine-1", "token": self.plane.token}
         values.update(changes)
         lines = [f"{key} = {json.dumps(str(value))}\n" for key, value in values.items() if value is not None]
         self.conf.write_text("# a comment\n" + "".join(lines))
@@ -92,7 +92,7 @@ class Plane:
         self.repo.publish()
         self.root_file = folder / "1.root.json"
         self.root_file.write_bytes(self.repo.roots[0])
-        self.inline = True  # polls carry `metadata` and `files`; False: everything has to be fetched from /tuf/
+        self.inline = True  # polls carry `metadata` and `files`; False: all has to be fetched from /tuf/
         self.authority = pki.make_ca(folder, "ca")
         self.ca = self.authority[0]
         self.polls, self.reports, self.gets, self.headers = [], [], [], []
@@ -102,6 +102,7 @@ class Plane:
         self.cut_after = None  # bytes of a file after which the connection breaks, once
         self.send = {}  # path -> function(handler): writes the whole answer by itself
         self.offers = 0
+        self.token = TOKEN
         self.lock = threading.Lock()
         self.server = None
         self.stopping = threading.Event()
@@ -147,7 +148,7 @@ class Plane:
         return self.repo.envelope(payload, signers)
 
     def offer(self, payload, envelope=None, path=None, offer_id=None, publish=True, **changes):
-        """An answer `apply`. The envelope is listed in `campaigns` and served; publish=False leaves that to the test."""
+        """An answer `apply`. The envelope is listed and served; publish=False leaves that to the test."""
         envelope = self.envelope(payload) if envelope is None else envelope
         campaign = json.loads(payload)
         path = path or f"campaigns/{campaign['id']}-{campaign['version']}.json"
@@ -155,13 +156,14 @@ class Plane:
             self.repo.list(payload, envelope, path)
             self.repo.publish()
         self.offers += 1
-        offer = {"offer_id": offer_id or f"offer-{self.offers}", "campaign": campaign["id"], "version": campaign["version"],
-                 "target": path, "sha256": hashlib.sha256(envelope).hexdigest(), "length": len(envelope), "attempt": 1}
+        offer = {"offer_id": offer_id or f"offer-{self.offers}", "campaign": campaign["id"],
+                 "version": campaign["version"], "target": path, "sha256": hashlib.sha256(envelope).hexdigest(),
+                 "length": len(envelope), "attempt": 1}
         return self.say("apply", "offered", offer=offer) | changes
 
     @staticmethod
     def say(directive, reason="no_match", **more):
-        """`metadata` and `files` are added when it is sent, unless they are given here."""
+        """With `inline`, `metadata` and `files` are added when it is sent, unless they are given here."""
         return {"directive": directive, "reason": reason, "detail": "a sentence", "poll_after_seconds": 0,
                 "give_up_after_seconds": 600, "later_member": [], "server_time": now()} | more
 
@@ -170,18 +172,17 @@ class Plane:
     def complete(self, answer, body):
         """What a server adds: newer metadata, and with an offer the policy and the envelope."""
         answer = dict(answer)
-        metadata, files = {}, {}
         have = body.get("have", {})
         if self.inline:
-            metadata = self.repo.metadata(have)
+            files = {}
             if "offer" in answer:
                 if have.get("policy") != tuf.sha256(self.repo.policy):
                     files[tuf.POLICY_PATH] = self.repo.policy.decode()
                 envelope = self.repo.listed.get(answer["offer"].get("target"))
                 if envelope is not None:
                     files[answer["offer"]["target"]] = envelope.decode()
-        answer.setdefault("metadata", metadata)
-        answer.setdefault("files", files)
+            answer.setdefault("metadata", self.repo.metadata(have))
+            answer.setdefault("files", files)
         answer.setdefault("reports", [{"offer_id": r.get("offer_id"), "accepted": True, "state": r["stage"]}
                                       for r in body.get("reports", [])])
         return answer
@@ -232,13 +233,13 @@ class Plane:
                 self.wfile.write(body)
 
             def problem(self, status, slug, **headers):
-                self.reply(status, {"type": f"urn:salvor:problem:{slug}", "title": slug, "status": status, "detail": slug},
-                           "application/problem+json", **headers)
+                document = {"type": f"urn:salvor:problem:{slug}", "title": slug, "status": status, "detail": slug}
+                self.reply(status, document, "application/problem+json", **headers)
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 assert len(body) <= 65536 and self.headers["Content-Type"] == "application/json"
-                assert self.headers["Authorization"] == f"Bearer {TOKEN}"
+                assert self.headers["Authorization"] == f"Bearer {plane.token}"
                 if self.path in plane.send:
                     return plane.send[self.path](self)
                 with plane.lock:
@@ -265,7 +266,9 @@ class Plane:
                 with plane.lock:
                     plane.gets.append((self.path, self.headers["Range"]))
                     body = plane.files.get(self.path, plane.repo.files.get(self.path))
-                    cut, plane.cut_after = (plane.cut_after, None) if body and len(body) > 1000 else (None, plane.cut_after)
+                    cut = None
+                    if body and len(body) > 1000:
+                        cut, plane.cut_after = plane.cut_after, None
                 if body is None:
                     return self.problem(404, "not-found")
                 start = int(self.headers["Range"][6:-1]) if self.headers["Range"] else 0

@@ -69,7 +69,9 @@ class Key:
 
     @classmethod
     def generate(cls, kind="ed25519"):
-        return cls(ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else ec.generate_private_key(ec.SECP256R1()))
+        if kind == "ed25519":
+            return cls(ed25519.Ed25519PrivateKey.generate())
+        return cls(ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
     def load(cls, path):
