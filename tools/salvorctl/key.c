@@ -23,6 +23,17 @@ static enum sal_status read_type(const struct sal_ctl *ctl, enum sal_key_type *r
         return sal_fail(reterr, SAL_E_USAGE, "--type must be ed25519 or p256, not \"%.40s\"", text);
 }
 
+static enum sal_status check_name(const char *name, struct sal_err *reterr) {
+        sal_autojson json_t *text = json_string(name); /* NULL unless it is UTF-8 */
+        size_t len = strlen(name);
+        bool good = text && len >= 1 && len <= SAL_POLICY_NAME_MAX_BYTES;
+        for (const char *p = name; *p; p++)
+                good = good && (unsigned char)*p >= 0x20 && *p != 0x7f;
+        return good ? SAL_OK
+                    : sal_fail(reterr, SAL_E_USAGE, "--name takes 1 to %d bytes of UTF-8 without control bytes",
+                               SAL_POLICY_NAME_MAX_BYTES);
+}
+
 /* The author's name: --name, else that of the file without ".pem". Handed over. */
 static enum sal_status read_name(const struct sal_ctl *ctl, char **ret, struct sal_err *reterr) {
         sal_autofree char *path = strdup(ctl->options[SAL_OPT_OUT]);
@@ -32,16 +43,11 @@ static enum sal_status read_name(const struct sal_ctl *ctl, char **ret, struct s
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a name");
         size_t len = strlen(name);
         if (!given && len > 4 && strcmp(name + len - 4, ".pem") == 0)
-                name[len -= 4] = '\0';
-        sal_autojson json_t *text = json_string(name); /* NULL unless it is UTF-8 */
-        bool good = text && len >= 1 && len <= SAL_POLICY_NAME_MAX_BYTES;
-        for (const char *p = name; *p; p++)
-                good = good && (unsigned char)*p >= 0x20 && *p != 0x7f;
-        if (!good)
-                return sal_fail(reterr, SAL_E_USAGE, "--name takes 1 to %d bytes of UTF-8 without control bytes",
-                                SAL_POLICY_NAME_MAX_BYTES);
-        *ret = SAL_STEAL(name);
-        return SAL_OK;
+                name[len - 4] = '\0';
+        enum sal_status status = check_name(name, reterr);
+        if (!status)
+                *ret = SAL_STEAL(name);
+        return status;
 }
 
 /* The key as trust-policy.json has an author; without a name when `name` is NULL. A new reference, or NULL. */
@@ -65,6 +71,35 @@ static json_t *protection_json(const struct sal_key_protection *protection) {
         default:
                 return json_pack("{s:n}", "kdf"); /* of the files that load, only plain text is left */
         }
+}
+
+/* By the names that a URI has for them. A new reference, or NULL. Texts of the token that are not UTF-8 are left away.
+ */
+static json_t *place_json(const struct sal_pkcs11_place *place) {
+        const struct {
+                const char *name, *text;
+        } rows[] = {{"token", place->token},  {"manufacturer", place->manufacturer},
+                    {"model", place->model},  {"serial", place->serial},
+                    {"object", place->label}, {"id", place->id}};
+        json_t *object = json_object();
+        for (size_t i = 0; i < SAL_ARRAY_LEN(rows) && object; i++)
+                json_object_set_new(object, rows[i].name, json_string(rows[i].text));
+        if (object)
+                json_object_set_new(object, "extractable", json_boolean(place->extractable));
+        return object;
+}
+
+static void print_origin(const struct sal_ctl_key_origin *origin, const json_t *how) {
+        static const char *const names[] = {"token", "manufacturer", "model", "serial", "object", "id", "extractable"};
+        if (origin->on_token) {
+                for (size_t i = 0; i < SAL_ARRAY_LEN(names); i++)
+                        sal_out_member(stdout, names[i], json_object_get(how, names[i]));
+                return;
+        }
+        char words[SAL_KEY_PROTECTION_BYTES];
+        sal_key_protection_describe(&origin->protection, words);
+        sal_autojson json_t *text = json_string(words);
+        sal_out_member(stdout, "protection", text);
 }
 
 static void print_entry(const json_t *entry) {
@@ -140,25 +175,38 @@ static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr)
         return SAL_OK;
 }
 
+/* The author's name, where there is one to tell: --name, else the label of the key on its token. */
+static const char *show_name(const struct sal_ctl *ctl, const struct sal_ctl_key_origin *origin) {
+        if (ctl->options[SAL_OPT_NAME])
+                return ctl->options[SAL_OPT_NAME];
+        return origin->on_token && !check_name(origin->place.label, NULL) ? origin->place.label : NULL;
+}
+
 static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         struct sal_ctl_key_origin origin;
         sal_auto(sal_private_key) struct sal_private_key *key = NULL;
-        enum sal_status status = sal_ctl_signing_key(ctl, ctl->args[0], &origin, &key, reterr);
+        const char *given = ctl->options[SAL_OPT_NAME];
+        enum sal_status status = given ? check_name(given, reterr) : SAL_OK;
+        if (!status)
+                status = sal_ctl_signing_key(ctl, ctl->args[0], &origin, &key, reterr);
         if (status)
                 return status;
-        sal_autojson json_t *entry = entry_of(sal_private_key_public(key), NULL);
-        sal_autojson json_t *how = protection_json(&origin.protection);
-        if (!entry || !how || json_object_set(entry, "protection", how))
+        const char *name = show_name(ctl, &origin);
+        sal_autojson json_t *entry = entry_of(sal_private_key_public(key), name);
+        sal_autojson json_t *how = origin.on_token ? place_json(&origin.place) : protection_json(&origin.protection);
+        if (!entry || !how)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory to show a key");
         if (ctl->json) {
+                json_object_set(entry, origin.on_token ? "pkcs11" : "protection", how);
                 sal_out_json(entry);
                 return SAL_OK;
         }
-        char words[SAL_KEY_PROTECTION_BYTES];
-        sal_key_protection_describe(&origin.protection, words);
-        sal_autojson json_t *text = json_string(words);
         print_entry(entry);
-        sal_out_member(stdout, "protection", text);
+        print_origin(&origin, how);
+        if (name) {
+                puts("\nThe author in trust-policy.json:");
+                sal_out_json(entry);
+        }
         return SAL_OK;
 }
 
@@ -178,14 +226,15 @@ const struct sal_command sal_commands_key[] = {
          .run = run_generate},
         {.group = "key",
          .verb = "show",
-         .args = "FILE",
+         .args = "FILE|URI",
          .min_args = 1,
          .max_args = 1,
-         .options = SAL_BIT(SAL_OPT_PASSPHRASE_FILE) | SAL_BIT(SAL_OPT_PASSPHRASE_FD),
+         .options = SAL_BIT(SAL_OPT_NAME) | SAL_BIT(SAL_OPT_PASSPHRASE_FILE) | SAL_BIT(SAL_OPT_PASSPHRASE_FD),
          .offline = true,
          .local = true,
-         .summary = "Show the public half of a private key, and how the file is protected",
-         .help = "A file that is encrypted too weakly is refused, with the command that mends it.",
+         .summary = "Show the public half of a private key, and how it is kept",
+         .help = "A file that is encrypted too weakly is refused, with the command that mends it. A pkcs11: URI names\n"
+                 "a key on a token. With --name, and for a key on a token, the author for trust-policy.json follows.",
          .run = run_show},
         {0},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The passphrases of key files: from the terminal without echo, from a file, or from a descriptor. */
+/* The passphrases of key files and the PINs of tokens: from the terminal without echo, from a file, or from a
+ * descriptor. */
 #include "passphrase.h"
 
 #include "out.h"
@@ -97,19 +98,21 @@ bool sal_secret_is_given(const struct sal_ctl *ctl) {
         return sal_ctl_has(ctl, SAL_OPT_PASSPHRASE_FILE) || sal_ctl_has(ctl, SAL_OPT_PASSPHRASE_FD);
 }
 
+enum sal_status sal_secret_read_file(const char *path, struct sal_secret *ret, struct sal_err *reterr) {
+        sal_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return sal_fail(reterr, errno == ENOENT ? SAL_E_NOT_FOUND : SAL_E_IO,
+                                "cannot read the passphrase from %.300s: %s", path, strerror(errno));
+        return read_line(fd, ret, reterr);
+}
+
 static enum sal_status read_given(const struct sal_ctl *ctl, struct sal_secret *ret, struct sal_err *reterr) {
         int64_t number = -1;
         const char *path = ctl->options[SAL_OPT_PASSPHRASE_FILE];
         enum sal_status status = sal_ctl_int(ctl, SAL_OPT_PASSPHRASE_FD, 0, INT_MAX, &number, reterr);
         if (status)
                 return status;
-        if (!path)
-                return read_line((int)number, ret, reterr);
-        sal_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0)
-                return sal_fail(reterr, errno == ENOENT ? SAL_E_NOT_FOUND : SAL_E_IO,
-                                "cannot read the passphrase from %.300s: %s", path, strerror(errno));
-        return read_line(fd, ret, reterr);
+        return path ? sal_secret_read_file(path, ret, reterr) : read_line((int)number, ret, reterr);
 }
 
 enum sal_status sal_secret_check_use(const struct sal_ctl *ctl, struct sal_err *reterr) {

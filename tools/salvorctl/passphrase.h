@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Passphrases of key files: asked for at the terminal without echo, or read from a file or a descriptor (its first
- * line).
+ * Passphrases of key files and PINs of tokens: asked for at the terminal without echo, or read from a file or a
+ * descriptor (its first line).
  *
  * Thread: one. Ownership: a secret is a plain value that its owner wipes; sal_autosecret does it by itself.
  */
@@ -33,5 +33,8 @@ bool sal_secret_is_given(const struct sal_ctl *ctl);
  * Errors: as sal_secret_choose, without SAL_E_REFUSED. */
 enum sal_status sal_secret_get(const struct sal_ctl *ctl, const char *question, struct sal_secret *ret,
                                struct sal_err *reterr);
+
+/* The first line of a file. Errors: SAL_E_NOT_FOUND, SAL_E_IO, SAL_E_INVALID. */
+enum sal_status sal_secret_read_file(const char *path, struct sal_secret *ret, struct sal_err *reterr);
 
 #endif

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# Keys on tokens: smart cards and HSMs by PKCS#11. A library of its own, so that only salvorctl links p11-kit.
+pkg_check_modules(p11kit REQUIRED IMPORTED_TARGET p11-kit-1)
+file(GLOB pkcs11_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
+add_library(sal_pkcs11 STATIC ${pkcs11_sources})
+target_include_directories(sal_pkcs11 PUBLIC ${CMAKE_SOURCE_DIR}/tools)
+target_link_libraries(sal_pkcs11 PUBLIC sal_trust PRIVATE PkgConfig::p11kit)
