@@ -401,3 +401,8 @@ size_t sal_policy_class_count(const struct sal_policy *policy) {
 const struct sal_policy_class *sal_policy_class(const struct sal_policy *policy, size_t index) {
         return &policy->classes[index];
 }
+
+const struct sal_policy_revocation *sal_policy_revocations(const struct sal_policy *policy, size_t *ret_count) {
+        *ret_count = policy->revoked_count;
+        return policy->revoked;
+}

@@ -50,6 +50,11 @@ struct sal_policy_class {
         int approvals; /* operators other than the drafter who must approve the digest; 0..32 */
 };
 
+struct sal_policy_revocation {
+        char *id;
+        int64_t version; /* 0: every version */
+};
+
 /* What the policy needs to know of an action. `path` is NULL for a kind without a path; `path2` is rename_file's `to`,
  * NULL for every other kind. Both are as written in the payload, variables and globs included. */
 struct sal_policy_action {
@@ -83,6 +88,9 @@ const struct sal_public_key *sal_policy_author_key(const struct sal_policy *poli
 const struct sal_public_key *const *sal_policy_keys(const struct sal_policy *policy, size_t *ret_count);
 size_t sal_policy_class_count(const struct sal_policy *policy);
 const struct sal_policy_class *sal_policy_class(const struct sal_policy *policy, size_t index);
+
+/* What was revoked. Borrowed; *ret_count of them, which may be none. */
+const struct sal_policy_revocation *sal_policy_revocations(const struct sal_policy *policy, size_t *ret_count);
 
 /* Does the class glob cover the action's path as written? `*` covers any run of bytes but `/`, the action's own `*` and
  * `?` included; `?` covers one byte but `/` and `*` (the action's `?` included); every other byte covers itself, case

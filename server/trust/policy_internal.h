@@ -11,11 +11,6 @@
 
 #include <stdatomic.h>
 
-struct sal_policy_revocation {
-        char *id;
-        int64_t version; /* 0: every version */
-};
-
 struct sal_policy {
         atomic_int references;
         char *bytes;
