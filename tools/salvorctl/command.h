@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-enum { SAL_CTL_MAX_ARGS = 4, SAL_CTL_MAX_FACTS = 16, SAL_CTL_LIST_ITEMS = 10000, SAL_CTL_PATH_BYTES = 512 };
+enum { SAL_CTL_MAX_ARGS = 64, SAL_CTL_MAX_REPEATED = 32, SAL_CTL_LIST_ITEMS = 10000, SAL_CTL_PATH_BYTES = 512 };
 
 /* Every option of every command; its row in the table of options.c names it. */
 enum sal_option {
@@ -45,6 +45,18 @@ enum sal_option {
         SAL_OPT_PASSPHRASE_FILE,
         SAL_OPT_PASSPHRASE_FD,
         SAL_OPT_UNENCRYPTED,
+        SAL_OPT_FROM,
+        SAL_OPT_ROOT,
+        SAL_OPT_POLICY,
+        SAL_OPT_NEW,
+        SAL_OPT_ADD,
+        SAL_OPT_DROP,
+        SAL_OPT_THRESHOLD,
+        SAL_OPT_CLASS,
+        SAL_OPT_REVOKE,
+        SAL_OPT_DAYS,
+        SAL_OPT_YES,
+        SAL_OPT_PUBLIC_OUT,
         SAL_OPT_COUNT
 };
 #define SAL_BIT(option) (UINT64_C(1) << (option))
@@ -75,8 +87,11 @@ struct sal_ctl {
         const char *args[SAL_CTL_MAX_ARGS];
         size_t arg_count;
         const char *options[SAL_OPT_COUNT]; /* NULL: not given; "" for a switch */
-        const char *facts[SAL_CTL_MAX_FACTS];
-        size_t fact_count;
+        struct {
+                enum sal_option option;
+                const char *value;
+        } repeated[SAL_CTL_MAX_REPEATED]; /* of the options that may be; their place above holds the last one */
+        size_t repeated_count;
         struct sal_admin *admin;
         int exit_code; /* of a run that succeeded; 0 unless the command says otherwise */
 };
@@ -95,6 +110,7 @@ extern const struct sal_command sal_commands_kill_switch[];
 extern const struct sal_command sal_commands_export[];
 extern const struct sal_command sal_commands_settings[];
 extern const struct sal_command sal_commands_artifact[];
+extern const struct sal_command sal_commands_ceremony[];
 extern const struct sal_command *const sal_command_groups[];
 
 /* ---- arguments (options.c) ---- */
@@ -104,7 +120,11 @@ enum sal_status sal_ctl_parse(struct sal_ctl *ctl, int argc, char **argv, struct
 void sal_ctl_print_usage(FILE *stream);
 void sal_ctl_print_help(FILE *stream, const struct sal_command *command);
 
+/* "key" for SAL_OPT_KEY: how the command line names it. Static text. */
+const char *sal_ctl_option_name(enum sal_option option);
 bool sal_ctl_has(const struct sal_ctl *ctl, enum sal_option option);
+/* The index-th value of an option that may be repeated, in the order of the command line; NULL: there are no more. */
+const char *sal_ctl_nth(const struct sal_ctl *ctl, enum sal_option option, size_t index);
 /* The option as a whole number of min..max; stays as it was when it is not given. Errors: SAL_E_USAGE. */
 enum sal_status sal_ctl_int(const struct sal_ctl *ctl, enum sal_option option, int64_t min, int64_t max, int64_t *inout,
                             struct sal_err *reterr);

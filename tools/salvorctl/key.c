@@ -3,6 +3,7 @@
 #include "command.h"
 #include "out.h"
 #include "passphrase.h"
+#include "put.h"
 #include "signing_key.h"
 #include "trust/file.h"
 #include "trust/policy.h"
@@ -140,6 +141,18 @@ static enum sal_status write_key(const struct sal_ctl *ctl, enum sal_key_type ty
         return status;
 }
 
+/* --public-out: the half that may be handed over. */
+static enum sal_status write_public(const struct sal_ctl *ctl, const struct sal_private_key *key,
+                                    struct sal_err *reterr) {
+        const char *path = ctl->options[SAL_OPT_PUBLIC_OUT];
+        if (!path)
+                return SAL_OK;
+        sal_autofree char *pem = sal_public_key_to_pem(sal_private_key_public(key));
+        if (!pem)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a public key");
+        return sal_put_new(path, pem, strlen(pem), reterr);
+}
+
 static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_key_type type = SAL_KEY_ED25519;
         sal_autofree char *name = NULL;
@@ -155,8 +168,12 @@ static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr)
                 status = sal_fail(reterr, SAL_E_USAGE, "--unencrypted takes no passphrase");
         if (!status)
                 status = check_vacant(path, reterr);
+        if (!status && sal_ctl_has(ctl, SAL_OPT_PUBLIC_OUT))
+                status = check_vacant(ctl->options[SAL_OPT_PUBLIC_OUT], reterr);
         if (!status)
                 status = write_key(ctl, type, &key, reterr);
+        if (!status)
+                status = write_public(ctl, key, reterr);
         if (status)
                 return status;
         sal_autojson json_t *entry = entry_of(sal_private_key_public(key), name);
@@ -189,6 +206,8 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_status status = given ? check_name(given, reterr) : SAL_OK;
         if (!status)
                 status = sal_ctl_signing_key(ctl, ctl->args[0], &origin, &key, reterr);
+        if (!status)
+                status = write_public(ctl, key, reterr);
         if (status)
                 return status;
         const char *name = show_name(ctl, &origin);
@@ -214,12 +233,12 @@ const struct sal_command sal_commands_key[] = {
         {.group = "key",
          .verb = "generate",
          .args = "",
-         .options = SAL_BIT(SAL_OPT_TYPE) | SAL_BIT(SAL_OPT_OUT) | SAL_BIT(SAL_OPT_NAME) |
+         .options = SAL_BIT(SAL_OPT_TYPE) | SAL_BIT(SAL_OPT_OUT) | SAL_BIT(SAL_OPT_PUBLIC_OUT) | SAL_BIT(SAL_OPT_NAME) |
                     SAL_BIT(SAL_OPT_PASSPHRASE_FILE) | SAL_BIT(SAL_OPT_PASSPHRASE_FD) | SAL_BIT(SAL_OPT_UNENCRYPTED),
          .required = SAL_BIT(SAL_OPT_TYPE) | SAL_BIT(SAL_OPT_OUT),
          .offline = true,
          .local = true,
-         .summary = "Make an author's private key",
+         .summary = "Make a private key: an author's, or one of root, targets or the online roles",
          .help = "The key is encrypted PKCS#8 (PBKDF2-HMAC-SHA256, 600,000 iterations, AES-256-CBC). Its passphrase,\n"
                  "of at least 12 characters, is asked for twice at the terminal. FILE must not exist. What is printed\n"
                  "is the author for trust-policy.json.",
@@ -229,7 +248,8 @@ const struct sal_command sal_commands_key[] = {
          .args = "FILE|URI",
          .min_args = 1,
          .max_args = 1,
-         .options = SAL_BIT(SAL_OPT_NAME) | SAL_BIT(SAL_OPT_PASSPHRASE_FILE) | SAL_BIT(SAL_OPT_PASSPHRASE_FD),
+         .options = SAL_BIT(SAL_OPT_PUBLIC_OUT) | SAL_BIT(SAL_OPT_NAME) | SAL_BIT(SAL_OPT_PASSPHRASE_FILE) |
+                    SAL_BIT(SAL_OPT_PASSPHRASE_FD),
          .offline = true,
          .local = true,
          .summary = "Show the public half of a private key, and how it is kept",

@@ -32,12 +32,13 @@ static enum sal_status make_query(const struct sal_ctl *ctl, struct sal_buf *que
                 add_query(query, "ring", ctl->options[SAL_OPT_RING]);
         if (sal_ctl_has(ctl, SAL_OPT_STATE))
                 add_query(query, "state", ctl->options[SAL_OPT_STATE]);
-        for (size_t i = 0; i < ctl->fact_count; i++) {
-                const char *equals = strchr(ctl->facts[i], '=');
+        const char *fact = NULL;
+        for (size_t i = 0; (fact = sal_ctl_nth(ctl, SAL_OPT_FACT, i)); i++) {
+                const char *equals = strchr(fact, '=');
                 char name[80];
-                snprintf(name, sizeof name, "fact.%.*s", equals ? (int)(equals - ctl->facts[i]) : 0, ctl->facts[i]);
+                snprintf(name, sizeof name, "fact.%.*s", equals ? (int)(equals - fact) : 0, fact);
                 if (!equals || !sal_fact_name_valid(name + 5))
-                        return sal_fail(reterr, SAL_E_USAGE, "--fact takes NAME=VALUE, not \"%.80s\"", ctl->facts[i]);
+                        return sal_fail(reterr, SAL_E_USAGE, "--fact takes NAME=VALUE, not \"%.80s\"", fact);
                 add_query(query, name, equals + 1);
         }
         return query->failed ? sal_fail(reterr, SAL_E_NOMEM, "no memory for a query") : SAL_OK;

@@ -9,8 +9,9 @@ static const struct option_row {
         const char *name;
         const char *value; /* NULL: a switch */
         const char *help;
+        bool repeats;
 } option_rows[SAL_OPT_COUNT] = {
-        [SAL_OPT_KEY] = {"key", "FILE", "private key to sign with (PEM, PKCS#8)"},
+        [SAL_OPT_KEY] = {"key", "FILE|URI", "private key to sign with: a PEM file, or pkcs11:… on a token"},
         [SAL_OPT_PAYLOAD] = {"payload", "FILE", "sign this file and print the signature, without any server"},
         [SAL_OPT_REASON] = {"reason", "TEXT", "why; kept in the journal"},
         [SAL_OPT_ACKNOWLEDGE] = {"acknowledge", "ID", "id of the halt decision that you have read"},
@@ -18,7 +19,7 @@ static const struct option_row {
         [SAL_OPT_TIMEOUT] = {"timeout", "SECONDS", "give up after this time, exit code 7"},
         [SAL_OPT_RING] = {"ring", "NAME", "only machines of this ring"},
         [SAL_OPT_STATE] = {"state", "NAME", "only those in this state"},
-        [SAL_OPT_FACT] = {"fact", "NAME=VALUE", "only machines with this fact; may be repeated"},
+        [SAL_OPT_FACT] = {"fact", "NAME=VALUE", "only machines with this fact; may be repeated", .repeats = true},
         [SAL_OPT_LIMIT] = {"limit", "N", "at most so many (default 10000)"},
         [SAL_OPT_CSV] = {"csv", NULL, "comma-separated values, for a spreadsheet"},
         [SAL_OPT_NONE] = {"none", NULL, "take the pin away"},
@@ -35,10 +36,25 @@ static const struct option_row {
         [SAL_OPT_OPS_PORT] = {"ops-port", "PORT", "of health and metrics (default 9464; 0: any)"},
         [SAL_OPT_TYPE] = {"type", "TYPE", "ed25519 or p256"},
         [SAL_OPT_OUT] = {"out", "FILE", "where the private key goes; never overwritten"},
-        [SAL_OPT_NAME] = {"name", "NAME", "of the author (default: that of the file)"},
-        [SAL_OPT_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "its first line is the key's passphrase"},
+        [SAL_OPT_NAME] = {"name", "NAME", "of the author (default: that of the file, or the key's label)"},
+        [SAL_OPT_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "its first line is the passphrase, or the token's PIN"},
         [SAL_OPT_PASSPHRASE_FD] = {"passphrase-fd", "N", "the same from an open descriptor"},
         [SAL_OPT_UNENCRYPTED] = {"unencrypted", NULL, "for trials only: whoever reads the file has the key"},
+        [SAL_OPT_FROM] = {"from", "FILE", "what there is now"},
+        [SAL_OPT_ROOT] = {"root", "FILE", "the root that says whose signatures count"},
+        [SAL_OPT_POLICY] = {"policy", "FILE", "the trust policy"},
+        [SAL_OPT_NEW] = {"new", NULL, "the first of a trust domain: nothing is there yet"},
+        [SAL_OPT_ADD] = {"add", "ROLE=PUBLIC.pem", "this key may sign for the role; may be repeated", .repeats = true},
+        [SAL_OPT_DROP] = {"drop", "ROLE=KEY", "this key, by its id or its public file, no longer; may be repeated",
+                          .repeats = true},
+        [SAL_OPT_THRESHOLD] = {"threshold", "ROLE=N", "so many different keys must sign; may be repeated",
+                               .repeats = true},
+        [SAL_OPT_CLASS] = {"class", "NAME", "only in this class of the policy; may be repeated", .repeats = true},
+        [SAL_OPT_REVOKE] = {"revoke", "ID[@V]", "this campaign, or one version of it; may be repeated",
+                            .repeats = true},
+        [SAL_OPT_DAYS] = {"days", "N", "how long it is valid"},
+        [SAL_OPT_YES] = {"yes", NULL, "do not ask"},
+        [SAL_OPT_PUBLIC_OUT] = {"public-out", "FILE", "where the public half goes (PEM); never overwritten"},
 };
 
 /* Edits (insert, drop, replace, swap of neighbours) from one word to the other; long words count as far. */
@@ -123,10 +139,12 @@ static enum sal_status find_command(struct sal_ctl *ctl, const char *const *word
 }
 
 static enum sal_status set_option(struct sal_ctl *ctl, size_t option, const char *value, struct sal_err *reterr) {
-        if (option == SAL_OPT_FACT) {
-                if (ctl->fact_count == SAL_CTL_MAX_FACTS)
-                        return sal_fail(reterr, SAL_E_USAGE, "at most %d --fact", SAL_CTL_MAX_FACTS);
-                ctl->facts[ctl->fact_count++] = value;
+        if (option_rows[option].repeats) {
+                if (ctl->repeated_count == SAL_CTL_MAX_REPEATED)
+                        return sal_fail(reterr, SAL_E_USAGE, "at most %d --%s", SAL_CTL_MAX_REPEATED,
+                                        option_rows[option].name);
+                ctl->repeated[ctl->repeated_count].option = (enum sal_option)option;
+                ctl->repeated[ctl->repeated_count++].value = value;
         } else if (ctl->options[option]) {
                 return sal_fail(reterr, SAL_E_USAGE, "--%s stands there twice", option_rows[option].name);
         }
@@ -287,8 +305,19 @@ void sal_ctl_print_help(FILE *stream, const struct sal_command *command) {
         }
 }
 
+const char *sal_ctl_option_name(enum sal_option option) {
+        return option_rows[option].name;
+}
+
 bool sal_ctl_has(const struct sal_ctl *ctl, enum sal_option option) {
         return ctl->options[option];
+}
+
+const char *sal_ctl_nth(const struct sal_ctl *ctl, enum sal_option option, size_t index) {
+        for (size_t i = 0; i < ctl->repeated_count; i++)
+                if (ctl->repeated[i].option == option && index-- == 0)
+                        return ctl->repeated[i].value;
+        return NULL;
 }
 
 enum sal_status sal_ctl_int(const struct sal_ctl *ctl, enum sal_option option, int64_t min, int64_t max, int64_t *inout,
