@@ -183,8 +183,8 @@ struct role_keys {
         size_t count;
 };
 
-static struct sal_repository_signer keys_of(const struct signer *signer, const struct sal_tuf_role *role,
-                                            struct role_keys *room) {
+static enum sal_status choose_keys(const struct signer *signer, const struct sal_tuf_role *role, enum sal_tuf_file file,
+                                   struct role_keys *room, struct sal_repository_signer *ret, struct sal_err *reterr) {
         room->count = 0;
         for (size_t i = 0; i < signer->key_count; i++)
                 for (size_t k = 0; k < role->key_count; k++)
@@ -192,7 +192,14 @@ static struct sal_repository_signer keys_of(const struct signer *signer, const s
                                 room->keys[room->count++] = signer->keys[i];
                                 break;
                         }
-        return (struct sal_repository_signer){.keys = room->keys, .count = room->count};
+        *ret = (struct sal_repository_signer){.keys = room->keys, .count = room->count};
+        if (room->count >= (size_t)role->threshold)
+                return SAL_OK;
+        sal_fail(reterr, SAL_E_UNTRUSTED, "%s takes %d of its own keys, and %zu of the online keys are among them",
+                 sal_tuf_file_text(file), role->threshold, room->count);
+        sal_err_hint(reterr, "configure the online keys that the newest %s names",
+                     file == SAL_TUF_FILE_CAMPAIGNS ? "targets file" : "root");
+        return SAL_E_UNTRUSTED;
 }
 
 /* The expiry of a file that this process made or found good. */
@@ -239,14 +246,20 @@ static enum sal_status make(struct signer *signer, const struct sal_signer_reque
                 .policy_len = request->policy.len,
                 .envelopes = request->envelopes,
                 .envelope_count = request->envelope_count,
-                .campaigns = keys_of(signer, &signer->targets->campaigns, &campaigns),
-                .snapshot = keys_of(signer, &root->roles[SAL_TUF_SNAPSHOT], &snapshot),
-                .timestamp = keys_of(signer, &root->roles[SAL_TUF_TIMESTAMP], &timestamp),
                 .renew = request->renew,
                 .memory = &signer->memory,
         };
         memcpy(input.high_water, signer->marks.high_water, sizeof input.high_water);
-        status = sal_repository_make(&input, answer->verdicts, &answer->next, reterr);
+        status = choose_keys(signer, &signer->targets->campaigns, SAL_TUF_FILE_CAMPAIGNS, &campaigns, &input.campaigns,
+                             reterr);
+        if (!status)
+                status = choose_keys(signer, &root->roles[SAL_TUF_SNAPSHOT], SAL_TUF_FILE_SNAPSHOT, &snapshot,
+                                     &input.snapshot, reterr);
+        if (!status)
+                status = choose_keys(signer, &root->roles[SAL_TUF_TIMESTAMP], SAL_TUF_FILE_TIMESTAMP, &timestamp,
+                                     &input.timestamp, reterr);
+        if (!status)
+                status = sal_repository_make(&input, answer->verdicts, &answer->next, reterr);
         if (!status)
                 status = describe(signer, root, answer, reterr);
         if (!status)

@@ -28,46 +28,47 @@ struct sal_signer {
 
 /* ---- its end ---- */
 
-/* Waits for a process that has ended or is about to, so that it leaves no zombie, and notes how it ended. */
-static void reap(struct sal_signer *signer) {
-        int how = 0;
-        pid_t got = 0;
-        do
-                got = waitpid(signer->pid, &how, 0);
-        while (got < 0 && errno == EINTR);
-        if (got == signer->pid && WIFSIGNALED(how))
+/* Notes how it ended, from what waitpid(2) said; `known` false: somebody else reaped it. */
+static void note(struct sal_signer *signer, bool known, int how) {
+        if (known && WIFSIGNALED(how))
                 snprintf(signer->ending, sizeof signer->ending, "it was ended by signal %d (%s)", WTERMSIG(how),
                          strsignal(WTERMSIG(how)));
-        else if (got == signer->pid)
+        else if (known)
                 snprintf(signer->ending, sizeof signer->ending, "it ended with code %d", WEXITSTATUS(how));
         else
-                snprintf(signer->ending, sizeof signer->ending, "it is gone");
+                snprintf(signer->ending, sizeof signer->ending, "it is no child of this process any more");
         close(signer->fd);
         signer->fd = -1;
 }
 
 /* Ends a signer that cannot be trusted to answer. It is our own child and not reaped yet: the number is its. */
 static void put_down(struct sal_signer *signer) {
+        int how = 0;
+        pid_t got = 0;
         kill(signer->pid, SIGKILL);
-        reap(signer);
+        do
+                got = waitpid(signer->pid, &how, 0);
+        while (got < 0 && errno == EINTR);
+        note(signer, got == signer->pid, how);
 }
 
-/* The end of the socket on our side is what ends it; the end on its side is how we see that it has. */
+/* Closes the socket, at which it ends by itself, and waits for that, so that it leaves no zombie. */
 static void end(struct sal_signer *signer) {
         int64_t deadline_ms = sal_clock_mono_ms() + END_TIMEOUT_MS;
         shutdown(signer->fd, SHUT_RDWR);
         for (;;) {
                 int how = 0;
-                if (waitpid(signer->pid, &how, WNOHANG) != 0)
-                        break;
+                pid_t got = waitpid(signer->pid, &how, WNOHANG);
+                if (got > 0 || (got < 0 && errno != EINTR)) {
+                        note(signer, got == signer->pid, how);
+                        return;
+                }
                 if (sal_clock_mono_ms() >= deadline_ms) {
                         put_down(signer);
                         return;
                 }
                 poll(NULL, 0, 1);
         }
-        close(signer->fd);
-        signer->fd = -1;
 }
 
 void sal_signer_free(struct sal_signer *signer) {

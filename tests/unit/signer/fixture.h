@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "signer/internal.h"
 #include "trust/dsse.h"
+#include "trust/key_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

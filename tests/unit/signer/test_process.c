@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The signer as a process: what it starts with, what it may do, how it ends, and what outlives it. */
+#include "fixture.h"
+
+#include <dirent.h>
+#include <poll.h>
+
+/* ---- starting ---- */
+
+static void not_started(struct domain *d, enum sal_status expected, const char *words) {
+        struct sal_signer *signer = NULL;
+        struct sal_err err = {0};
+        enum sal_status status = sal_signer_start(&d->config, &signer, &err);
+        if (status != expected || !strstr(err.detail, words))
+                fail_msg("expected %s with \"%s\", got %s: %s", sal_status_info(expected)->name, words,
+                         sal_status_info(status)->name, err.detail);
+        assert_null(signer);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child, no zombie */
+        assert_int_equal(errno, ECHILD);
+}
+
+static void a_bad_root_is_told(void **state) {
+        struct domain *d = *state;
+        write_file(d->root_path, "{}", 2);
+        not_started(d, SAL_E_CONFIG, d->root_path);
+        d->config.root_path = "/nowhere/1.root.json";
+        not_started(d, SAL_E_CONFIG, "/nowhere/1.root.json");
+        static const int real[] = {ROOT_A, ROOT_B};
+        d->w->version[SAL_TUF_FILE_ROOT] = 2;
+        world_root_by(d->w, real, 2);
+        const struct world_file *second = world_get(d->w, "2.root.json");
+        write_file(d->root_path, second->bytes, second->len);
+        d->config.root_path = d->root_path;
+        not_started(d, SAL_E_CONFIG, "has version 2");
+}
+
+static void a_bad_key_is_told(void **state) {
+        struct domain *d = *state;
+        const char *keys[SAL_SIGNER_MAX_KEYS + 1] = {d->key_path, d->key_path};
+        char other[FIXTURE_PATH_BYTES];
+        d->config.key_paths = keys;
+        d->config.key_count = 2;
+        not_started(d, SAL_E_CONFIG, "named twice");
+        d->config.key_count = 0;
+        not_started(d, SAL_E_CONFIG, "1 to 8 online keys");
+        d->config.key_count = SAL_SIGNER_MAX_KEYS + 1;
+        not_started(d, SAL_E_CONFIG, "1 to 8 online keys");
+        d->config.key_count = 1;
+        keys[0] = d->root_path;
+        not_started(d, SAL_E_CONFIG, d->root_path);
+        keys[0] = "/nowhere/online.pem";
+        not_started(d, SAL_E_CONFIG, "/nowhere/online.pem");
+        snprintf(other, sizeof other, "%s/sealed.pem", d->dir);
+        static const char passphrase[] = "correct horse battery";
+        assert_int_equal(sal_key_file_save(d->w->keys[SPARE], passphrase, strlen(passphrase), other, NULL), SAL_OK);
+        keys[0] = other;
+        not_started(d, SAL_E_CONFIG, "sealed.pem is encrypted");
+}
+
+static void bad_marks_are_told(void **state) {
+        struct domain *d = *state;
+        domain_start(d);
+        domain_stop(d);
+        write_file(d->marks_path, "nothing", 7);
+        not_started(d, SAL_E_CORRUPT, d->marks_path);
+}
+
+static void several_keys_serve_their_roles(void **state) {
+        struct domain *d = *state;
+        char spare[FIXTURE_PATH_BYTES];
+        snprintf(spare, sizeof spare, "%s/spare.pem", d->dir);
+        assert_int_equal(sal_private_key_save(d->w->keys[SPARE], spare, NULL), SAL_OK);
+        const char *keys[] = {spare, d->key_path};
+        d->config.key_paths = keys;
+        d->config.key_count = 2;
+        domain_start(d);
+        domain_add_good(d, "fix", 1);
+        domain_makes(d);
+        /* the spare one is nobody's yet, and signs nothing */
+        const struct sal_buf *timestamp = &d->answer.next.files[SAL_TUF_FILE_TIMESTAMP];
+        const char *id = sal_public_key_id(world_key(d->w, SPARE));
+        assert_null(memmem(timestamp->data, timestamp->len, id, strlen(id)));
+}
+
+/* ---- what it is ---- */
+
+static size_t read_proc(const struct domain *d, const char *file, char *to, size_t room) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/%s", sal_signer_pid(d->signer), file);
+        size_t len = read_file(path, to, room - 1);
+        to[len] = '\0';
+        return len;
+}
+
+static void says(const char *status, const char *line) {
+        if (!strstr(status, line))
+                fail_msg("no \"%s\" in: %s", line, status);
+}
+
+static void is_confined(void **state) {
+        struct domain *d = *state;
+        char text[8192];
+        domain_add_good(d, "fix", 1);
+        domain_makes(d);
+        read_proc(d, "status", text, sizeof text);
+        says(text, "Name:\tsalvord: signer\n");
+        says(text, "NoNewPrivs:\t1\n");
+        says(text, "Threads:\t1\n");
+        if (!sal_signer_can_confine())
+                return;
+        says(text, "Seccomp:\t2\n");
+        says(text, "Seccomp_filters:\t1\n");
+        read_proc(d, "limits", text, sizeof text);
+        says(text, "Max open files            1                    1 ");
+        says(text, "Max processes             0                    0 ");
+        says(text, "Max core file size        0                    0 ");
+        /* not dumpable: what is in /proc belongs to root and not to its user */
+        struct stat info;
+        snprintf(text, sizeof text, "/proc/%d/mem", sal_signer_pid(d->signer));
+        assert_int_equal(stat(text, &info), 0);
+        assert_int_equal(info.st_uid, 0);
+}
+
+static void begins_with_nothing(void **state) {
+        struct domain *d = *state;
+        char text[8192];
+        domain_stop(d);
+        /* what leaks would leak: descriptors, a name in the environment, signals that are blocked or ignored */
+        setenv("SALVOR_LEAK", "yes", 1);
+        int low = open("/dev/zero", O_RDONLY);
+        int high = fcntl(low, F_DUPFD, 900);
+        sigset_t all, before;
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &before);
+        domain_start(d);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        close(low);
+        close(high);
+        unsetenv("SALVOR_LEAK");
+        size_t len = read_proc(d, "cmdline", text, sizeof text);
+        assert_memory_equal(text, "salvord: signer", sizeof "salvord: signer");
+        assert_null(memmem(text, len, "SALVOR_LEAK", 11));
+        assert_int_equal(read_proc(d, "environ", text, sizeof text), 0);
+        read_proc(d, "status", text, sizeof text);
+        says(text, "SigBlk:\t0000000000000000\n");
+        snprintf(text, sizeof text, "/proc/%d/fd", sal_signer_pid(d->signer));
+        DIR *folder = opendir(text);
+        assert_non_null(folder);
+        int count = 0;
+        for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+                count += entry->d_name[0] != '.';
+        closedir(folder);
+        assert_int_equal(count, 5); /* three of the system, the socket, the marks */
+}
+
+/* ---- its end ---- */
+
+static bool ends(int pid) {
+        int64_t deadline_ms = sal_clock_mono_ms() + 5000;
+        siginfo_t info = {0};
+        while (sal_clock_mono_ms() < deadline_ms) {
+                if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == pid)
+                        return true;
+                poll(NULL, 0, 1);
+        }
+        return false;
+}
+
+static void is_gone(struct domain *d, const char *words) {
+        assert_int_equal(domain_make(d), SAL_E_UNREACHABLE);
+        says(d->err.detail, words);
+        assert_int_equal(domain_make(d), SAL_E_UNREACHABLE);
+        assert_int_equal(sal_signer_socket(d->signer), -1);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+        domain_stop(d);
+        domain_start(d);
+        domain_makes(d);
+}
+
+static void signals_of_the_terminal_do_not_end_it(void **state) {
+        struct domain *d = *state;
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGXFSZ};
+        int pid = sal_signer_pid(d->signer);
+        for (size_t i = 0; i < SAL_ARRAY_LEN(signals); i++) {
+                kill(pid, signals[i]);
+                domain_makes(d);
+        }
+        domain_stop(d);
+        assert_int_equal(kill(pid, 0), -1);
+}
+
+static void a_killed_one_is_noticed_and_replaced(void **state) {
+        struct domain *d = *state;
+        domain_add_good(d, "fix", 1);
+        domain_makes(d);
+        int pid = sal_signer_pid(d->signer);
+        kill(pid, SIGKILL);
+        assert_true(ends(pid));
+        is_gone(d, "signal 9");
+        assert_int_equal(d->answer.versions[SAL_TUF_FILE_TIMESTAMP], 1);
+}
+
+static void a_hung_one_is_put_down(void **state) {
+        struct domain *d = *state;
+        struct sal_signer_answer answer;
+        domain_makes(d);
+        kill(sal_signer_pid(d->signer), SIGSTOP);
+        int64_t begun_ms = sal_clock_mono_ms();
+        assert_int_equal(sal_signer_make_within(d->signer, &d->request, 50, &answer, &d->err), SAL_E_UNREACHABLE);
+        assert_in_range(sal_clock_mono_ms() - begun_ms, 50, 2000);
+        says(d->err.detail, "nothing came in time");
+        is_gone(d, "signal 9");
+        /* also when it is hung before it took the whole request */
+        char *large = malloc(SAL_ENVELOPE_MAX_BYTES);
+        assert_non_null(large);
+        memset(large, ' ', SAL_ENVELOPE_MAX_BYTES - 1);
+        large[SAL_ENVELOPE_MAX_BYTES - 1] = '\0';
+        domain_add(d, "large", 1, large);
+        kill(sal_signer_pid(d->signer), SIGSTOP);
+        assert_int_equal(sal_signer_make_within(d->signer, &d->request, 50, &answer, &d->err), SAL_E_UNREACHABLE);
+        is_gone(d, "");
+}
+
+static void a_stopped_one_goes_on(void **state) {
+        struct domain *d = *state;
+        domain_makes(d);
+        kill(sal_signer_pid(d->signer), SIGSTOP);
+        kill(sal_signer_pid(d->signer), SIGCONT);
+        domain_makes(d);
+}
+
+static void a_hung_one_does_not_hold_up_the_end(void **state) {
+        struct domain *d = *state;
+        int pid = sal_signer_pid(d->signer);
+        kill(pid, SIGSTOP);
+        domain_stop(d);
+        assert_int_equal(kill(pid, 0), -1);
+}
+
+/* ---- what no daemon sends ---- */
+
+static void push(const struct domain *d, const void *bytes, size_t len) {
+        assert_int_equal(send(sal_signer_socket(d->signer), bytes, len, MSG_NOSIGNAL), len);
+}
+
+/* It has ended by itself: with a code, not by a signal. */
+static void has_ended_cleanly(struct domain *d) {
+        int pid = sal_signer_pid(d->signer);
+        siginfo_t info = {0};
+        assert_true(ends(pid));
+        assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+        assert_int_equal(info.si_code, CLD_EXITED);
+        domain_stop(d);
+        domain_start(d);
+        domain_makes(d);
+}
+
+static void what_is_no_request_ends_it(void **state) {
+        struct domain *d = *state;
+        static const struct {
+                const char *bytes;
+                size_t len;
+        } cases[] = {
+                {"GET / HTTP/1.1\r\n\r\n", 18}, {"\0\0\0\0\0\0\0\0", 8},
+                {"SAL\0\xff\xff\xff\xff", 8}, /* longer than any request */
+                {"SAL\0\x04\0\0\x01", 8},     /* by one byte */
+                {"SAL\x01\0\0\0\0", 8},       /* its own kinds */
+                {"SAL\x02\0\0\0\0", 8},         {"SAL\x03\0\0\0\0", 8},
+                {"SAL\x04\0\0\0\0", 8}, /* no kind at all */
+                {"SAL\xff\0\0\0\0", 8},
+        };
+        for (size_t i = 0; i < SAL_ARRAY_LEN(cases); i++) {
+                push(d, cases[i].bytes, cases[i].len);
+                has_ended_cleanly(d);
+        }
+        static const char cut[] = "SAL\0\0\0\0\x10half";
+        for (size_t len = 1; len < sizeof cut; len++) {
+                push(d, cut, len);
+                shutdown(sal_signer_socket(d->signer), SHUT_WR);
+                has_ended_cleanly(d);
+        }
+}
+
+/* A request of the right length that says nonsense is answered with an error, and the next one is heard. */
+static void nonsense_is_refused(void **state) {
+        struct domain *d = *state;
+        domain_add_good(d, "fix", 1);
+        sal_autobuf struct sal_buf good = SAL_BUF_INIT;
+        sal_autobuf struct sal_buf body = SAL_BUF_INIT;
+        assert_int_equal(sal_signer_write_request(&d->request, &good, NULL), SAL_OK);
+        uint64_t seed = 88172645463325252;
+        for (int i = 0; i < 400; i++) {
+                sal_autobuf struct sal_buf bent = SAL_BUF_INIT;
+                sal_buf_append(&bent, good.data, good.len);
+                for (int n = 0; n < 1 + i % 4; n++) {
+                        seed ^= seed << 13;
+                        seed ^= seed >> 7;
+                        seed ^= seed << 17;
+                        bent.data[SAL_SIGNER_HEAD_BYTES + seed % (bent.len - SAL_SIGNER_HEAD_BYTES)] =
+                                (char)(seed >> 40);
+                }
+                enum sal_signer_kind kind = SAL_SIGNER_READY;
+                struct sal_err why = {0};
+                push(d, bent.data, bent.len);
+                int64_t deadline_ms = sal_clock_mono_ms() + SAL_SIGNER_TIMEOUT_MS;
+                assert_int_equal(sal_signer_receive(sal_signer_socket(d->signer),
+                                                    1u << SAL_SIGNER_ANSWER | 1u << SAL_SIGNER_REFUSAL, deadline_ms,
+                                                    &kind, &body, &why),
+                                 SAL_OK);
+                if (kind == SAL_SIGNER_REFUSAL)
+                        assert_int_equal(sal_signer_read_refusal(body.data, body.len, &why), SAL_OK);
+        }
+        /* another file before its own was among them may be: versions only rose */
+        domain_makes(d);
+        assert_int_equal(d->answer.next.listed, 1);
+}
+
+/* ---- what outlives it ---- */
+
+static void versions_outlive_it(void **state) {
+        struct domain *d = *state;
+        int64_t last = 0;
+        for (int i = 0; i < 4; i++) {
+                domain_stop(d);
+                domain_start(d);
+                domain_lose_files(d);
+                domain_makes(d);
+                assert_true(d->answer.versions[SAL_TUF_FILE_TIMESTAMP] > last);
+                assert_true(d->answer.versions[SAL_TUF_FILE_CAMPAIGNS] > last);
+                last = d->answer.versions[SAL_TUF_FILE_TIMESTAMP];
+        }
+}
+
+/* A restored backup brings the files of long ago: nothing is given away again under an old version, nor left as it
+ * was. */
+static void a_restored_backup_lowers_no_version(void **state) {
+        struct domain *d = *state;
+        char *old[SAL_TUF_FILES] = {0};
+        size_t lens[SAL_TUF_FILES] = {0};
+        domain_makes(d);
+        for (int i = 0; i < SAL_TUF_FILES; i++)
+                if (d->answer.next.files[i].len > 0) {
+                        lens[i] = d->answer.next.files[i].len;
+                        old[i] = strndup(d->answer.next.files[i].data, lens[i]);
+                }
+        int64_t high[SAL_TUF_FILES];
+        for (int i = 1; i < 5; i++) {
+                domain_add_good(d, "fix", i);
+                domain_makes(d);
+                domain_forget(d);
+        }
+        memcpy(high, d->answer.versions, sizeof high);
+        assert_int_equal(high[SAL_TUF_FILE_CAMPAIGNS], 5);
+        for (int restart = 0; restart < 2; restart++) {
+                for (int i = 0; i < SAL_TUF_FILES; i++)
+                        if (old[i]) {
+                                d->request.files.file[i].bytes = old[i];
+                                d->request.files.file[i].len = lens[i];
+                        }
+                if (restart) {
+                        domain_stop(d);
+                        domain_start(d);
+                }
+                domain_makes(d);
+                for (int i = 0; i < SAL_TUF_FILES; i++)
+                        if (old[i]) {
+                                assert_true(d->answer.next.signed_anew[i]);
+                                assert_true(d->answer.versions[i] > high[i]);
+                        }
+                memcpy(high, d->answer.versions, sizeof high);
+        }
+        for (int i = 0; i < SAL_TUF_FILES; i++)
+                free(old[i]);
+}
+
+/* Old targets, put back with the database, are refused for the mark that stands. */
+static void old_targets_are_refused(void **state) {
+        struct domain *d = *state;
+        domain_makes(d);
+        world_versions(d->w, 3);
+        world_publish(d->w);
+        domain_refresh(d);
+        domain_makes(d);
+        assert_int_equal(d->answer.versions[SAL_TUF_FILE_TARGETS], 3);
+        d->w->version[SAL_TUF_FILE_TARGETS] = 2;
+        domain_refresh(d);
+        domain_stop(d);
+        domain_start(d);
+        assert_int_equal(domain_make(d), SAL_E_REFUSED);
+        says(d->err.detail, "targets has version 2, and version 3 was given away before");
+}
+
+static void nothing_is_given_away_without_its_mark(void **state) {
+        struct domain *d = *state;
+        struct rlimit none, before;
+        domain_makes(d);
+        assert_int_equal(prlimit(sal_signer_pid(d->signer), RLIMIT_FSIZE, NULL, &before), 0);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+        assert_int_equal(prlimit(sal_signer_pid(d->signer), RLIMIT_FSIZE, &none, NULL), 0);
+        domain_add_good(d, "fix", 1);
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(domain_make(d), SAL_E_IO);
+                says(d->err.detail, d->marks_path);
+        }
+        assert_int_equal(d->answer.next.listed, 0);
+        /* there is room again: the versions go on without a gap, and the same signer works */
+        assert_int_equal(prlimit(sal_signer_pid(d->signer), RLIMIT_FSIZE, &before, NULL), 0);
+        domain_makes(d);
+        assert_int_equal(d->answer.next.listed, 1);
+        assert_int_equal(d->answer.versions[SAL_TUF_FILE_CAMPAIGNS], 2);
+}
+
+int main(int argc, char **argv) {
+        FIXTURE_SIGNER(argc, argv);
+#define TEST(name) cmocka_unit_test_setup_teardown(name, domain_set_up, domain_tear_down)
+#define TEST_STOPPED(name) cmocka_unit_test_setup_teardown(name, domain_set_up_stopped, domain_tear_down)
+        static const struct CMUnitTest tests[] = {
+                TEST_STOPPED(a_bad_root_is_told),
+                TEST_STOPPED(a_bad_key_is_told),
+                TEST_STOPPED(bad_marks_are_told),
+                TEST_STOPPED(several_keys_serve_their_roles),
+                TEST(is_confined),
+                TEST(begins_with_nothing),
+                TEST(signals_of_the_terminal_do_not_end_it),
+                TEST(a_killed_one_is_noticed_and_replaced),
+                TEST(a_hung_one_is_put_down),
+                TEST(a_stopped_one_goes_on),
+                TEST(a_hung_one_does_not_hold_up_the_end),
+                TEST(what_is_no_request_ends_it),
+                TEST(nonsense_is_refused),
+                TEST(versions_outlive_it),
+                TEST(a_restored_backup_lowers_no_version),
+                TEST(old_targets_are_refused),
+                TEST(nothing_is_given_away_without_its_mark),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
