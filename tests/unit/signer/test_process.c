@@ -140,9 +140,11 @@ static void begins_with_nothing(void **state) {
         size_t len = read_proc(d, "cmdline", text, sizeof text);
         assert_memory_equal(text, "salvord: signer", sizeof "salvord: signer");
         assert_null(memmem(text, len, "SALVOR_LEAK", 11));
-        assert_int_equal(read_proc(d, "environ", text, sizeof text), 0);
         read_proc(d, "status", text, sizeof text);
         says(text, "SigBlk:\t0000000000000000\n");
+        if (geteuid() != 0 && sal_signer_can_confine())
+                return; /* it is not dumpable: its own user may not look into the rest */
+        assert_int_equal(read_proc(d, "environ", text, sizeof text), 0);
         snprintf(text, sizeof text, "/proc/%d/fd", sal_signer_pid(d->signer));
         DIR *folder = opendir(text);
         assert_non_null(folder);
