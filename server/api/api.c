@@ -21,6 +21,11 @@ struct sal_snapshot *sal_api_snapshot(struct sal_api_worker *worker) {
         return sal_snapshot_slot_get(&worker->api->service->snapshots, &worker->snapshot, &worker->snapshot_generation);
 }
 
+const struct sal_view *sal_api_view(struct sal_api_worker *worker) {
+        struct sal_publication *publication = worker->api->service->publication;
+        return publication ? sal_publication_view_get(publication, &worker->view, &worker->view_generation) : NULL;
+}
+
 static void review(struct sal_http_worker *worker, void *arg) {
         (void)arg;
         sal_api_held_review(sal_http_worker_data(worker), false);
@@ -36,7 +41,7 @@ static void flush(struct sal_http_worker *worker, void *arg) {
         sal_api_touch_flush(arg);
 }
 
-/* On the ledger's thread, after the commit. */
+/* On the ledger's thread after a commit, or on the publisher's. */
 static void on_change(void *arg) {
         const struct sal_api *api = arg;
         sal_http_each_worker(api->http, review, NULL);
@@ -69,6 +74,7 @@ void sal_api_done(struct sal_api *api) {
         for (unsigned i = 0; api->workers && i < api->worker_count; i++) {
                 struct sal_api_worker *worker = &api->workers[i];
                 sal_snapshot_unref(worker->snapshot);
+                sal_view_unref(worker->view);
                 free(worker->seen);
                 if (!worker->touches)
                         continue;

@@ -2,6 +2,7 @@
 #include "api/call.h"
 
 #include "base/encode.h"
+#include "service/publication.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -176,13 +177,23 @@ static enum sal_status run_call(struct sal_tx *tx, void *arg) {
         return call->run(tx, call);
 }
 
-static void call_done(void *arg, enum sal_status status) {
+/* Back to the worker. Any thread. */
+static void go_back(void *arg) {
         struct sal_call *call = arg;
-        call->status = status;
         if (sal_http_worker_post(sal_http_request_worker(call->request), finish_on_worker, call) == SAL_OK)
                 return;
         sal_reply_error(call->request, &(struct sal_err){.status = SAL_E_NOMEM});
         call->release(call);
+}
+
+static void call_done(void *arg, enum sal_status status) {
+        struct sal_call *call = arg;
+        struct sal_publication *publication = call->api->service->publication;
+        call->status = status;
+        if (publication && call->when_published && !status && !call->refused)
+                sal_publication_wait(publication, go_back, call);
+        else
+                go_back(call);
 }
 
 void sal_call_submit(struct sal_call *call, enum sal_lane lane) {

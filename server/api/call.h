@@ -16,6 +16,7 @@ struct sal_call {
         enum sal_status status;
         enum sal_status refused; /* run refused, but what it wrote on the way shall stay: run itself returned SAL_OK */
         struct sal_err err;
+        bool when_published; /* answered once what it committed is public (or could not be made so) */
         enum sal_status (*run)(struct sal_tx *tx, struct sal_call *call);
         /* Replies; not called when status says failure, for then the problem was sent. False: the call lives on (a held
          * poll, the next piece of an import) and must not be released. */

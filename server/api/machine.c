@@ -2,9 +2,8 @@
 #include "api/artifact.h"
 #include "api/identity.h"
 #include "api/poll.h"
+#include "api/tuf.h"
 #include "api/worker.h"
-
-#include "base/encode.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -149,68 +148,13 @@ static void report(struct sal_http_request *request) {
         sal_call_submit(&call->call, SAL_LANE_REPORT);
 }
 
-/* ---- /tuf: signed files, the same bytes for everyone ---- */
-
-static void not_found(struct sal_http_request *request) {
-        struct sal_err err;
-        sal_fail(&err, SAL_E_NOT_FOUND, "there is nothing at %s", sal_http_path(request));
-        sal_reply_error(request, &err);
-}
-
-static void reply_bytes(struct sal_http_request *request, const char *bytes, size_t len, const char *cache) {
-        char *copy = malloc(len + 1);
-        if (copy)
-                memcpy(copy, bytes, len);
-        sal_reply_document_take(request, copy, len, "application/json", cache);
-}
-
-static void metadata(struct sal_http_request *request) {
-        const struct sal_api *api = sal_http_plane_data(request);
-        if (strcmp(sal_http_param(request, "name"), "1.root.json") != 0) {
-                not_found(request);
-                return;
-        }
-        reply_bytes(request, api->service->root, api->service->root_len, "public, max-age=86400");
-}
-
-static void policy_target(struct sal_http_request *request) {
-        const struct sal_api *api = sal_http_plane_data(request);
-        const struct sal_policy *policy = api->service->policy;
-        char name[128];
-        snprintf(name, sizeof name, "%s.trust-policy.json", sal_policy_sha256(policy));
-        if (strcmp(sal_http_param(request, "name"), name) != 0) {
-                not_found(request);
-                return;
-        }
-        size_t len = 0;
-        const char *bytes = sal_policy_bytes(policy, &len);
-        reply_bytes(request, bytes, len, "public, max-age=60");
-}
-
-/* A target that is not in force is gone at once. */
-static void campaign_target(struct sal_http_request *request) {
-        struct sal_api_worker *worker = sal_http_worker_data(sal_http_request_worker(request));
-        const struct sal_snapshot *snapshot = sal_api_snapshot(worker);
-        const char *wanted = sal_http_param(request, "name");
-        for (size_t i = 0; !snapshot->kill_switch && i < snapshot->count; i++) {
-                const struct sal_launch *launch = snapshot->campaigns[i].launch;
-                char name[SAL_TARGET_PATH_BYTES + 80];
-                snprintf(name, sizeof name, "%s.%s", launch->sha256, launch->target + strlen("campaigns/"));
-                if (!sal_campaign_in_force(snapshot->campaigns[i].state) || strcmp(name, wanted) != 0)
-                        continue;
-                reply_bytes(request, launch->envelope, launch->envelope_len, "max-age=60");
-                return;
-        }
-        not_found(request);
-}
-
 const struct sal_http_route sal_api_machine_routes[] = {
         {.method = "POST", .path = "/v1/enroll", .body = SAL_HTTP_BODY_BUFFER, .handle = enroll},
         {.method = "POST", .path = "/v1/poll", .body = SAL_HTTP_BODY_BUFFER, .handle = sal_api_poll},
         {.method = "POST", .path = "/v1/report", .body = SAL_HTTP_BODY_BUFFER, .handle = report},
         {.method = "GET", .path = "/v1/artifacts/{sha256}", .handle = sal_api_artifact_get},
-        {.method = "GET", .path = "/tuf/metadata/{name}", .handle = metadata},
-        {.method = "GET", .path = "/tuf/targets/campaigns/{name}", .handle = campaign_target},
-        {.method = "GET", .path = "/tuf/targets/policy/{name}", .handle = policy_target},
+        {.method = "GET", .path = "/tuf/metadata/{name}", .handle = sal_api_tuf_metadata},
+        {.method = "GET", .path = "/tuf/targets/campaigns/{name}", .handle = sal_api_tuf_campaign},
+        {.method = "GET", .path = "/tuf/targets/policy/{name}", .handle = sal_api_tuf_policy},
 };
 const size_t sal_api_machine_route_count = SAL_ARRAY_LEN(sal_api_machine_routes);

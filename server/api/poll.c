@@ -2,6 +2,7 @@
 #include "api/poll.h"
 
 #include "api/identity.h"
+#include "api/poll_metadata.h"
 #include "api/worker.h"
 #include "base/clock.h"
 
@@ -10,14 +11,13 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ANSWER_MAX_BYTES = 64 * 1024, ANSWER_ROOM_BYTES = 4096, WAIT_MAX_SECONDS = 300 };
+enum { WAIT_MAX_SECONDS = 300 };
 
 /* A poll on its way; held while it waits. */
 struct sal_held_poll {
         struct sal_call call; /* first */
         struct sal_poll poll;
-        char have_policy[65];
-        bool wants_policy;
+        struct sal_poll_have have;
         int64_t wait_seconds; /* of Prefer: wait, 0: none */
         int64_t due_mono_ms;
         bool over; /* the time is up, or the server drains: answer with what holds */
@@ -37,32 +37,31 @@ static void release(struct sal_call *call) {
 
 /* ---- encoding ---- */
 
-static void add_files(const struct sal_held_poll *held, json_t *answer) {
-        const struct sal_service *service = held->call.api->service;
-        const struct sal_launch *launch = held->poll.launch;
-        json_t *files = json_object();
-        size_t used = ANSWER_ROOM_BYTES;
-        if (launch->envelope_len + used < ANSWER_MAX_BYTES) {
-                json_object_set_new(files, launch->target, json_stringn(launch->envelope, launch->envelope_len));
-                used += launch->envelope_len;
-        }
-        size_t policy_len = 0;
-        const char *policy = sal_policy_bytes(service->policy, &policy_len);
-        if (held->wants_policy && strcmp(held->have_policy, sal_policy_sha256(service->policy)) != 0 &&
-            policy_len + policy_len / 8 + used < ANSWER_MAX_BYTES)
-                json_object_set_new(files, "policy/trust-policy.json", json_stringn(policy, policy_len));
-        json_object_set_new(answer, "files", files);
+/* Each names what it is about as its report did: an offer, or the campaign of an outcome without one. */
+static json_t *report_json(const struct sal_report *report) {
+        json_t *item = report->campaign[0] ? json_pack("{s:s, s:I}", "campaign", report->campaign, "version",
+                                                       (json_int_t)report->version)
+                                           : json_pack("{s:s}", "offer_id", report->offer_id);
+        json_object_set_new(item, "accepted", json_boolean(report->accepted));
+        json_object_set_new(item, "state", json_string(report->valid ? report->state : "invalid"));
+        return item;
 }
 
 static json_t *reports_json(const struct sal_poll *poll) {
         json_t *reports = json_array();
-        for (size_t i = 0; i < poll->report_count; i++) {
-                const struct sal_report *report = &poll->reports[i];
-                json_array_append_new(reports, json_pack("{s:s, s:b, s:s}", "offer_id", report->offer_id, "accepted",
-                                                         (int)report->accepted, "state",
-                                                         report->valid ? report->state : "invalid"));
-        }
+        for (size_t i = 0; i < poll->report_count; i++)
+                json_array_append_new(reports, report_json(&poll->reports[i]));
         return reports;
+}
+
+static json_t *offer_json(const struct sal_poll *poll) {
+        char offer_id[24];
+        const struct sal_launch *launch = poll->launch;
+        sal_offer_id_format(poll->offer_row, offer_id);
+        return json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I}", "offer_id", offer_id, "campaign", launch->campaign->id,
+                         "version", (json_int_t)launch->campaign->version, "target", launch->target, "sha256",
+                         launch->sha256, "length", (json_int_t)launch->envelope_len, "attempt",
+                         (json_int_t)poll->attempt);
 }
 
 static json_t *answer_json(const struct sal_held_poll *held) {
@@ -77,17 +76,10 @@ static json_t *answer_json(const struct sal_held_poll *held) {
                           (json_int_t)service->config.give_up_after_seconds, "server_time", now);
         if (answer && poll->report_count)
                 json_object_set_new(answer, "reports", reports_json(poll));
-        if (!answer || !poll->launch)
-                return answer;
-        char offer_id[24];
-        const struct sal_launch *launch = poll->launch;
-        sal_offer_id_format(poll->offer_row, offer_id);
-        json_object_set_new(answer, "offer",
-                            json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I}", "offer_id", offer_id, "campaign",
-                                      launch->campaign->id, "version", (json_int_t)launch->campaign->version, "target",
-                                      launch->target, "sha256", launch->sha256, "length",
-                                      (json_int_t)launch->envelope_len, "attempt", (json_int_t)poll->attempt));
-        add_files(held, answer);
+        if (answer && poll->launch)
+                json_object_set_new(answer, "offer", offer_json(poll));
+        if (answer)
+                sal_poll_bring_along(answer, &held->have, sal_api_view(worker_of(held->call.request)), poll->launch);
         return answer;
 }
 
@@ -272,18 +264,6 @@ static enum sal_status read_can(const struct sal_json_at *at, struct sal_poll *p
         return status;
 }
 
-static enum sal_status read_have(const struct sal_json_at *at, struct sal_held_poll *held, struct sal_err *reterr) {
-        struct sal_json_at have;
-        const char *policy = NULL;
-        enum sal_status status = sal_json_object(at, "have", false, &have, reterr);
-        if (status || !have.value)
-                return status;
-        status = sal_json_string(&have, "policy", false, 0, 64, &policy, reterr);
-        held->wants_policy = policy != NULL;
-        snprintf(held->have_policy, sizeof held->have_policy, "%s", policy ? policy : "");
-        return status;
-}
-
 static enum sal_status decode(const json_t *body, struct sal_held_poll *held, struct sal_err *reterr) {
         struct sal_poll *poll = &held->poll;
         struct sal_json_at at = sal_json_root(body);
@@ -301,7 +281,7 @@ static enum sal_status decode(const json_t *body, struct sal_held_poll *held, st
         if (!status)
                 status = sal_facts_parse(&facts, &poll->facts, reterr);
         if (!status)
-                status = read_have(&at, held, reterr);
+                status = sal_poll_have_read(&at, &held->have, reterr);
         if (!status)
                 status = read_reports(&at, machine_id, poll, reterr);
         if (!status)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one worker keeps for the machine plane: its view of the snapshot, its held polls, and the sightings that wait to
+ * What one worker keeps for the machine plane: the newest snapshot and view, its held polls, and the sightings that wait to
  * be written. Private to api/.
  *
  * Thread: the worker's own. Ownership: struct sal_api owns the array; held polls own themselves until they are
@@ -11,6 +11,7 @@
 
 #include "api/call.h"
 #include "service/machine_plane.h"
+#include "service/publication.h"
 
 enum { SAL_TOUCH_BATCH = 256, SAL_TOUCH_CACHE = 65536, SAL_TOUCH_AGAIN_MS = 30000, SAL_TOUCH_FLUSH_MS = 250 };
 
@@ -31,6 +32,8 @@ struct sal_api_worker {
         struct sal_api *api;
         struct sal_snapshot *snapshot;
         unsigned long long snapshot_generation;
+        struct sal_view *view; /* what is public */
+        unsigned long long view_generation;
         /* Held polls in the order in which they came. */
         struct sal_held_poll *held_first, *held_last;
         unsigned long long held_generation; /* of the snapshot that they were looked at with */
@@ -40,6 +43,9 @@ struct sal_api_worker {
 
 /* The newest snapshot; borrowed until the next call. */
 struct sal_snapshot *sal_api_snapshot(struct sal_api_worker *worker);
+
+/* What is public now, NULL when nothing is published at all; borrowed until the next call. */
+const struct sal_view *sal_api_view(struct sal_api_worker *worker);
 
 /* Remembers that a machine was seen, unless that is no news. */
 void sal_api_touch(struct sal_api_worker *worker, const struct sal_poll *poll, int64_t now_ms);

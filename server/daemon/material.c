@@ -2,19 +2,16 @@
 #include "daemon/material.h"
 
 #include "trust/file.h"
-#include "trust/policy.h"
-#include "trust/tuf.h"
 #include "trust/x509.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PEM_MAX_BYTES = 256 * 1024, ROOT_MAX_BYTES = 512 * 1024 };
+enum { PEM_MAX_BYTES = 256 * 1024 };
 
-/* Says which key of the configuration led to an error found elsewhere. */
-static enum sal_status blame(const struct sal_conf *conf, const struct sal_conf_value *value, const char *name,
-                             const struct sal_err *why, struct sal_err *reterr) {
+enum sal_status sal_material_blame(const struct sal_conf *conf, const struct sal_conf_value *value, const char *name,
+                                   const struct sal_err *why, struct sal_err *reterr) {
         if (why->status == SAL_E_NOMEM)
                 return sal_fail(reterr, SAL_E_NOMEM, "%s", why->detail);
         sal_conf_fail(conf, value->line, reterr, "%s: %s%s%s", name, why->pointer, *why->pointer ? " " : "",
@@ -29,7 +26,7 @@ static enum sal_status read_file(const struct sal_conf *conf, const struct sal_c
         struct sal_err why = {0};
         if (sal_file_read(value->text, max, ret, ret_len, &why) == SAL_OK)
                 return SAL_OK;
-        return blame(conf, value, name, &why, reterr);
+        return sal_material_blame(conf, value, name, &why, reterr);
 }
 
 /* ---- planes ---- */
@@ -52,17 +49,17 @@ static enum sal_status load_plane(const struct sal_conf *conf, enum sal_plane pl
         if (!status) {
                 sal_auto(sal_certificate) struct sal_certificate *parsed = NULL;
                 if (sal_certificate_from_pem(ret->certificate_pem, len, &parsed, &why))
-                        status = blame(conf, certificate, names[0], &why, reterr);
+                        status = sal_material_blame(conf, certificate, names[0], &why, reterr);
         }
         if (!status)
                 status = read_file(conf, key, names[1], PEM_MAX_BYTES, &ret->key_pem, &ret->key_len, reterr);
         if (!status && sal_http_server_check_tls(ret->certificate_pem, ret->key_pem, NULL, &why))
-                status = blame(conf, key, names[1], &why, reterr);
+                status = sal_material_blame(conf, key, names[1], &why, reterr);
         if (status || !ca->text)
                 return status;
         status = read_file(conf, ca, names[2], PEM_MAX_BYTES, &ret->client_ca_pem, &len, reterr);
         if (!status && sal_http_server_check_tls(ret->certificate_pem, ret->key_pem, ret->client_ca_pem, &why))
-                status = blame(conf, ca, names[2], &why, reterr);
+                status = sal_material_blame(conf, ca, names[2], &why, reterr);
         return status;
 }
 
@@ -77,7 +74,7 @@ static enum sal_status load_operator(const struct sal_conf *conf, const struct s
         char name[96];
         snprintf(name, sizeof name, "operator \"%s\" certificate", from->name);
         if (sal_certificate_load(file->text, &certificate, &why))
-                return blame(conf, file, name, &why, reterr);
+                return sal_material_blame(conf, file, name, &why, reterr);
         snprintf(made->name, sizeof made->name, "%s", from->name);
         sal_certificate_fingerprint(certificate, made->certificate_sha256);
         made->role = (enum sal_role)from->values[SAL_CONF_OPERATOR_ROLE].number;
@@ -105,37 +102,6 @@ static enum sal_status load_operators(const struct sal_conf *conf, struct sal_op
         return SAL_OK;
 }
 
-/* ---- trust ---- */
-
-static enum sal_status check_trust(const struct sal_conf *conf, struct sal_material *material, struct sal_err *reterr) {
-        const struct sal_conf_value *root = &conf->values[SAL_CONF_ROOT], *policy = &conf->values[SAL_CONF_POLICY];
-        sal_autofree char *root_bytes = NULL;
-        sal_autofree char *policy_bytes = NULL;
-        size_t root_len = 0, policy_len = 0;
-        char name[SAL_ERR_DETAIL_BYTES];
-        struct sal_err why = {0};
-        enum sal_status status = read_file(conf, root, "trust.root", ROOT_MAX_BYTES, &root_bytes, &root_len, reterr);
-        if (status)
-                return status;
-        struct sal_tuf_root *parsed_root = NULL;
-        if (sal_tuf_root_load(root_bytes, root_len, &parsed_root, &why)) {
-                snprintf(name, sizeof name, "trust.root %.200s", root->text);
-                return blame(conf, root, name, &why, reterr);
-        }
-        sal_tuf_root_free(parsed_root);
-        status = read_file(conf, policy, "trust.policy", SAL_POLICY_MAX_BYTES, &policy_bytes, &policy_len, reterr);
-        if (status)
-                return status;
-        sal_auto(sal_policy) struct sal_policy *parsed_policy = NULL;
-        if (sal_policy_parse(policy_bytes, policy_len, &parsed_policy, &why)) {
-                snprintf(name, sizeof name, "trust.policy %.200s", policy->text);
-                return blame(conf, policy, name, &why, reterr);
-        }
-        sal_sha256_hex(root_bytes, root_len, material->root_sha256);
-        sal_sha256_hex(policy_bytes, policy_len, material->policy_sha256);
-        return SAL_OK;
-}
-
 /* ---- state directory ---- */
 
 /* It may be missing, for a start makes it; but something else in its place would stop the start. */
@@ -159,7 +125,7 @@ enum sal_status sal_material_load(const struct sal_conf *conf, struct sal_materi
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for certificates");
         enum sal_status status = check_state_dir(conf, reterr);
         if (!status)
-                status = check_trust(conf, material, reterr);
+                status = sal_material_check_trust(conf, &material->trust, reterr);
         if (!status)
                 status = load_plane(conf, SAL_PLANE_MACHINE, &material->planes[SAL_PLANE_MACHINE], reterr);
         if (!status)

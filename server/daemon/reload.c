@@ -18,10 +18,9 @@ static int log_fixed_changes(const struct sal_daemon *daemon, const struct sal_c
                              const struct sal_material *material) {
         int count = 0;
         sal_conf_each_fixed_change(daemon->started, conf, needs_restart, &count);
-        if (strcmp(daemon->root_sha256, material->root_sha256) != 0)
-                needs_restart(&count, "trust.root (its content)");
-        if (strcmp(daemon->policy_sha256, material->policy_sha256) != 0)
-                needs_restart(&count, "trust.policy (its content)");
+        for (size_t i = 0; i < SAL_TRUST_DIGESTS; i++)
+                if (strcmp(daemon->trust.of[i].sha256, material->trust.of[i].sha256) != 0)
+                        needs_restart(&count, daemon->trust.of[i].name);
         return count;
 }
 

@@ -85,6 +85,7 @@ static enum sal_status make_service(struct sal_daemon *daemon, struct sal_err *r
         struct sal_service_config config = {
                 .state_dir = state_dir(daemon),
                 .root_path = conf->values[SAL_CONF_ROOT].text,
+                .targets_path = conf->values[SAL_CONF_TARGETS].text,
                 .policy_path = conf->values[SAL_CONF_POLICY].text,
                 .anonymous_poll = number(conf, SAL_CONF_ANONYMOUS_POLL) != 0,
                 .anonymous_offers_max = number(conf, SAL_CONF_ANONYMOUS_OFFERS_MAX),
@@ -167,6 +168,52 @@ enum sal_status sal_daemon_set_operators(struct sal_daemon *daemon, struct sal_o
         return SAL_OK;
 }
 
+/* ---- publication ---- */
+
+static void on_publication(void *arg, const char *event, const char *what, const char *remedy) {
+        static const struct {
+                const char *event;
+                enum sal_log_level level;
+        } levels[] = {{"publication.failing", SAL_LOG_ERROR},
+                      {"publication.not_listed", SAL_LOG_WARNING},
+                      {"publication.recovered", SAL_LOG_NOTICE}};
+        enum sal_log_level level = SAL_LOG_INFO;
+        (void)arg;
+        for (size_t i = 0; i < SAL_ARRAY_LEN(levels); i++)
+                if (strcmp(levels[i].event, event) == 0)
+                        level = levels[i].level;
+        if (*remedy)
+                sal_log(level, event, SAL_F_STR("what", what), SAL_F_STR("remedy", remedy));
+        else
+                sal_log(level, event, SAL_F_STR("what", what));
+}
+
+/* The key's folder, or its default in the state directory. */
+static bool folder_of(const struct sal_daemon *daemon, enum sal_conf_key key, const char *name,
+                      char ret[static PATH_MAX]) {
+        const char *given = daemon->started->values[key].text;
+        int len = given ? snprintf(ret, PATH_MAX, "%s", given)
+                        : snprintf(ret, PATH_MAX, "%s/%s", state_dir(daemon), name);
+        return len < PATH_MAX;
+}
+
+/* Publishes once before the daemon says that it is ready. */
+static enum sal_status start_publication(struct sal_daemon *daemon, struct sal_err *reterr) {
+        const struct sal_conf_value *values = daemon->started->values;
+        const char *keys[2] = {values[SAL_CONF_ONLINE_KEY].text, values[SAL_CONF_ONLINE_KEY_NEXT].text};
+        char marks_dir[PATH_MAX], public_dir[PATH_MAX];
+        if (!folder_of(daemon, SAL_CONF_SIGNER_DIR, "signer", marks_dir) ||
+            !folder_of(daemon, SAL_CONF_PUBLIC_DIR, "tuf", public_dir))
+                return sal_fail(reterr, SAL_E_CONFIG, "the state directory's path is too long");
+        const struct sal_signer_config signer = {.root_path = values[SAL_CONF_ROOT].text,
+                                                 .key_paths = keys,
+                                                 .key_count = keys[1] ? 2 : 1,
+                                                 .marks_dir = marks_dir};
+        const struct sal_publication_config config = {
+                .service = daemon->service, .signer = &signer, .public_dir = public_dir, .tell = on_publication};
+        return sal_publication_start(&config, &daemon->publication, reterr);
+}
+
 /* ---- start ---- */
 
 static enum sal_status announce(struct sal_daemon *daemon, struct sal_err *reterr) {
@@ -189,10 +236,12 @@ static enum sal_status announce(struct sal_daemon *daemon, struct sal_err *reter
 static void close_all(struct sal_daemon *daemon) {
         if (daemon->ledger_runs)
                 sal_ledger_stop(daemon->ledger);
+        sal_publication_stop(daemon->publication); /* who waits for it is answered while the workers run */
         if (daemon->http)
                 sal_http_server_stop(daemon->http);
         sal_http_server_free(daemon->http);
         sal_api_done(&daemon->api);
+        sal_publication_free(daemon->publication);
         sal_service_free(daemon->service);
         sal_ledger_close(daemon->ledger);
         while (daemon->kept) {
@@ -215,8 +264,7 @@ enum sal_status sal_daemon_start(struct sal_daemon *daemon, struct sal_conf *con
                                  const struct sal_material *material, const struct sal_daemon_wishes *wishes,
                                  struct sal_err *reterr) {
         *daemon = (struct sal_daemon){.wishes = *wishes, .started = conf_take, .live = conf_take, .lock_fd = -1};
-        memcpy(daemon->root_sha256, material->root_sha256, sizeof daemon->root_sha256);
-        memcpy(daemon->policy_sha256, material->policy_sha256, sizeof daemon->policy_sha256);
+        daemon->trust = material->trust;
         enum sal_status status = take_state_dir(daemon, reterr);
         if (!status)
                 status = open_ledger(daemon, reterr);
@@ -232,6 +280,8 @@ enum sal_status sal_daemon_start(struct sal_daemon *daemon, struct sal_conf *con
                 if (!copy || sal_daemon_set_operators(daemon, copy))
                         status = sal_fail(reterr, SAL_E_NOMEM, "no memory for the operators");
         }
+        if (!status)
+                status = start_publication(daemon, reterr);
         if (!status) {
                 status = sal_service_start(daemon->service, reterr);
                 daemon->ledger_runs = !status;

@@ -12,6 +12,7 @@
 #include "daemon/endpoints.h"
 #include "daemon/material.h"
 #include "daemon/notify.h"
+#include "service/publication.h"
 
 #include <signal.h>
 
@@ -31,10 +32,11 @@ struct sal_daemon {
         struct sal_daemon_wishes wishes;
         struct sal_conf *started; /* what cannot change at run time holds as it stands here */
         struct sal_conf *live;    /* the newest that was accepted; may be `started` */
-        char root_sha256[65], policy_sha256[65];
+        struct sal_trust_digests trust;
         int lock_fd;
         struct sal_ledger *ledger;
         struct sal_service *service;
+        struct sal_publication *publication;
         struct sal_api api;
         struct sal_http_server *http;
         struct sal_operators_kept *kept; /* the first is in force */

@@ -51,6 +51,15 @@ enum sal_directive sal_reason_directive(enum sal_reason reason) {
         return reasons[reason].directive;
 }
 
+static const char unlisted_sentence[] = "The fix is there, but the signed list that names it is not published yet.";
+
+const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates) {
+        if (answer->reason == SAL_REASON_RING_NOT_OPEN && candidates[answer->candidate].unlisted &&
+            answer->ring < candidates[answer->candidate].rings_open)
+                return unlisted_sentence;
+        return sal_reason_sentence(answer->reason);
+}
+
 int sal_poll_reason_parse(const char *name) {
         static const char *const names[] = {"boot_failure", "requested", "drill"};
         for (int i = 0; i < 3; i++)
@@ -71,6 +80,8 @@ bool sal_candidate_matches(const struct sal_candidate *candidate, const struct s
 /* Why the machine's own past forbids another offer; OFFERED when it does not. */
 static enum sal_reason history_reason(const struct sal_candidate *candidate) {
         const struct sal_history *history = &candidate->history;
+        if (history->applied_offline)
+                return SAL_REASON_ALREADY_SUCCEEDED;
         if (!history->any)
                 return SAL_REASON_OFFERED;
         if (history->state == SAL_OFFER_SUCCEEDED || history->late_applied)
@@ -106,6 +117,8 @@ enum sal_reason sal_candidate_reason(const struct sal_candidate *candidate, cons
         size_t needed = asker->anonymous ? campaign->plan.ring_count - 1 : *ret_ring;
         if (candidate->rings_open <= needed)
                 return SAL_REASON_RING_NOT_OPEN;
+        if (candidate->unlisted)
+                return SAL_REASON_RING_NOT_OPEN;
         if (!candidate->room)
                 return SAL_REASON_IN_FLIGHT_CAP;
         return asker->holds_unsettled || asker->stale_boot ? SAL_REASON_IN_FLIGHT_CAP : SAL_REASON_OFFERED;
@@ -122,6 +135,8 @@ static struct sal_answer repeat(const struct sal_asker *asker, const struct sal_
                 reason = SAL_REASON_PAUSED;
         else if (candidate->cohort_held)
                 reason = SAL_REASON_HALTED;
+        else if (candidate->unlisted)
+                reason = SAL_REASON_RING_NOT_OPEN;
         struct sal_answer answer = plain(reason);
         answer.candidate = asker->repeat;
         answer.ring = sal_ring_of(&candidate->campaign->plan, candidate->campaign->id, asker->machine_id, asker->pin);

@@ -48,9 +48,10 @@ struct sal_history {
         bool any;                   /* at least one offer, recalled ones too */
         enum sal_offer_state state; /* of the newest offer */
         enum sal_cause cause;
-        bool late_applied;   /* of any offer */
-        bool same_boot;      /* the newest offer was made to this very boot */
-        bool undone_reached; /* for a campaign that undoes another: the machine was touched by that one */
+        bool late_applied;    /* of any offer */
+        bool same_boot;       /* the newest offer was made to this very boot */
+        bool applied_offline; /* from a bundle, without an offer: never another one */
+        bool undone_reached;  /* for a campaign that undoes another: the machine was touched by that one */
 };
 
 /* A live campaign as one poll sees it. */
@@ -60,6 +61,7 @@ struct sal_candidate {
         size_t rings_open;
         bool room;        /* the cap lets an offer be made */
         bool cohort_held; /* a cohort value of this machine is held */
+        bool unlisted;    /* the signed list that machines verify by does not name it (yet): nothing may be offered */
         struct sal_history history;
 };
 
@@ -95,5 +97,9 @@ enum sal_reason sal_candidate_reason(const struct sal_candidate *candidate, cons
 /* Candidates must be sorted by rank (priority, then the earlier start). */
 struct sal_answer sal_answer(bool kill_switch, const struct sal_asker *asker, const struct sal_candidate *candidates,
                              size_t count, int64_t now_ms);
+
+/* The sentence for the person in front of the machine that got this answer, of these candidates. An unlisted campaign
+ * has the reason RING_NOT_OPEN and a sentence of its own. */
+const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates);
 
 #endif

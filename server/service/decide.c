@@ -238,10 +238,12 @@ static bool is_complete(const struct sal_engine *engine, const struct sal_tx *tx
                idle_ms >= plan->quiet_seconds * 1000;
 }
 
-/* Before not_before nobody can take an offer, so neither patience nor quiet begins. */
+/* Before not_before, and until the published list names the campaign, nobody can take an offer: neither patience nor
+ * quiet begins. */
 static bool is_early(struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live) {
         enum { STEP_MS = 1000 };
-        bool early = sal_tx_now_ms(tx) < live->launch->campaign->not_before_ms;
+        bool early = sal_tx_now_ms(tx) < live->launch->campaign->not_before_ms ||
+                     !sal_service_lists(engine->service, live->launch);
         int64_t served_ms = sal_live_served_ms(engine, live, tx);
         if (early && served_ms - live->row.last_take_served_ms >= STEP_MS) {
                 live->row.last_take_served_ms = served_ms;

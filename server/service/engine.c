@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/engine.h"
+#include "service/publication.h"
+#include "service/trust_status.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -207,6 +209,8 @@ enum sal_status sal_engine_load(struct sal_engine *engine, struct sal_tx *tx) {
                 status = sal_offer_each_live_machine(tx, filter_machine, engine->service->filter);
         if (!status)
                 status = sal_machine_each_special(tx, filter_machine, engine->service->filter);
+        if (!status)
+                sal_trust_judge_live(engine, sal_tx_now_ms(tx));
         engine->publish = true;
         return status;
 }
@@ -306,6 +310,8 @@ static void publish(struct sal_engine *engine) {
                 return;
         }
         sal_snapshot_slot_put(&engine->service->snapshots, snapshot);
+        if (engine->service->publication)
+                sal_publication_changed(engine->service->publication);
         engine->publish = false;
         engine->changed = true;
 }

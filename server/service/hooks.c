@@ -90,10 +90,12 @@ static void drop_ended(struct sal_engine *engine) {
 static void committed(void *arg) {
         struct sal_engine *engine = arg;
         drop_ended(engine);
+        sal_service_trust_committed(engine->service);
         sal_engine_publish(engine);
 }
 
 static enum sal_status rolled_back(struct sal_tx *tx, void *arg) {
+        sal_service_trust_rolled_back(((struct sal_engine *)arg)->service);
         return sal_engine_load(arg, tx);
 }
 

@@ -58,6 +58,7 @@ bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snaps
                         .rings_open = from->rings_open,
                         .room = atomic_load_explicit(&from->launch->slots, memory_order_relaxed) > 0,
                         .cohort_held = sal_snapshot_held(from, poll->facts),
+                        .unlisted = !sal_service_lists(service, from->launch),
                 };
         }
         struct sal_asker asker = {
@@ -72,7 +73,7 @@ bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snaps
         }
         if (poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP)
                 wait_for(poll, snapshot->campaigns[poll->answer.candidate].launch);
-        snprintf(poll->detail, sizeof poll->detail, "%s", sal_reason_sentence(poll->answer.reason));
+        snprintf(poll->detail, sizeof poll->detail, "%s", sal_answer_sentence(&poll->answer, candidates));
         return true;
 }
 
@@ -261,7 +262,7 @@ static enum sal_status decide(struct poll_work *work) {
                 return status;
         poll->answer = sal_answer(work->engine->kill_switch, &survey->asker, survey->candidates, survey->count,
                                   sal_tx_now_ms(work->tx));
-        snprintf(poll->detail, sizeof poll->detail, "%s", sal_reason_sentence(poll->answer.reason));
+        snprintf(poll->detail, sizeof poll->detail, "%s", sal_answer_sentence(&poll->answer, survey->candidates));
         if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && has_attempts_left(work))
                 snprintf(poll->detail, sizeof poll->detail,
                          "The fix failed in this boot; restart for the next attempt.");
@@ -291,7 +292,7 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
                 if (!poll->reports[i].valid)
                         continue;
                 status = sal_report_take(work.engine, tx, &work.machine, &poll->reports[i], NULL);
-                if (status == SAL_E_NOT_FOUND)
+                if (status == SAL_E_NOT_FOUND || status == SAL_E_UNAUTHENTICATED)
                         status = SAL_OK; /* a bad item never fails the poll */
         }
         work.stale = !status && sal_boot_is_stale(&work.machine, poll->boot_id, poll->arrived_ms);

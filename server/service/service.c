@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/engine.h"
 
-#include "base/encode.h"
-#include "trust/file.h"
-#include "trust/tuf.h"
+#include "service/trust_store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +12,6 @@ enum {
         DEFAULT_ANONYMOUS_OFFERS = 1000,
         DEFAULT_POLL_AFTER_SECONDS = 60,
         DEFAULT_GIVE_UP_SECONDS = 14400,
-        ROOT_MAX_BYTES = 512 * 1024,
 };
 static const uint64_t default_filter_bits = 1ull << 27;
 
@@ -29,26 +26,20 @@ static void set_defaults(struct sal_service_config *config) {
                 config->give_up_after_seconds = DEFAULT_GIVE_UP_SECONDS;
 }
 
-static enum sal_status load_trust(struct sal_service *service, struct sal_err *reterr) {
-        sal_autofree char *policy = NULL;
-        size_t policy_len = 0;
-        struct sal_err why = {0};
-        enum sal_status status =
-                sal_file_read(service->config.root_path, ROOT_MAX_BYTES, &service->root, &service->root_len, reterr);
-        if (!status) {
-                struct sal_tuf_root *root = NULL;
-                status = sal_tuf_root_load(service->root, service->root_len, &root, &why);
-                sal_tuf_root_free(root);
-                if (status)
-                        return sal_fail(reterr, SAL_E_CONFIG, "%s: %s", service->config.root_path, why.detail);
-                sal_sha256_hex(service->root, service->root_len, service->trust_domain);
-                status = sal_file_read(service->config.policy_path, SAL_POLICY_MAX_BYTES, &policy, &policy_len, reterr);
-        }
+struct trust_load {
+        struct sal_service *service;
+        struct sal_err *reterr;
+};
+
+static enum sal_status load_trust(struct sal_tx *tx, void *arg) {
+        const struct trust_load *load = arg;
+        struct sal_service *service = load->service;
+        enum sal_status status = sal_trust_store_load(service->config.root_path, service->config.targets_path,
+                                                      service->config.policy_path, tx, &service->trust, load->reterr);
         if (status)
-                return SAL_E_CONFIG;
-        if (sal_policy_parse(policy, policy_len, &service->policy, &why))
-                return sal_fail(reterr, SAL_E_CONFIG, "%s: %s %s", service->config.policy_path, why.pointer,
-                                why.detail);
+                return status;
+        service->policy = service->trust->policy;
+        memcpy(service->trust_domain, service->trust->trust_domain, sizeof service->trust_domain);
         return SAL_OK;
 }
 
@@ -117,7 +108,8 @@ enum sal_status sal_service_new(const struct sal_service_config *config, struct 
         if (!service->state_dir || !service->filter || !service->engine)
                 status = sal_fail(reterr, SAL_E_NOMEM, "no memory for the service");
         if (!status)
-                status = load_trust(service, reterr);
+                status = sal_ledger_run_now(ledger, load_trust,
+                                            &(struct trust_load){.service = service, .reterr = reterr});
         if (!status)
                 status = prepare_state(service, reterr);
         if (!status) {
@@ -144,6 +136,35 @@ enum sal_status sal_service_start(struct sal_service *service, struct sal_err *r
         return sal_ledger_start(service->ledger, &hooks, reterr);
 }
 
+/* ---- trust ---- */
+
+void sal_service_set_trust_take(struct sal_service *service, struct sal_trust_store *trust) {
+        if (!service->trust_before)
+                service->trust_before = service->trust;
+        else
+                sal_trust_store_unref(service->trust);
+        service->trust = trust;
+        service->policy = trust->policy;
+        service->engine->publish = true;
+}
+
+void sal_service_trust_committed(struct sal_service *service) {
+        sal_trust_store_unref(SAL_STEAL(service->trust_before));
+}
+
+void sal_service_trust_rolled_back(struct sal_service *service) {
+        if (!service->trust_before)
+                return;
+        sal_trust_store_unref(service->trust);
+        service->trust = SAL_STEAL(service->trust_before);
+        service->policy = service->trust->policy;
+}
+
+bool sal_service_lists(const struct sal_service *service, const struct sal_launch *launch) {
+        return !atomic_load_explicit(&launch->barred, memory_order_acquire) &&
+               (!service->publication || atomic_load_explicit(&launch->listed, memory_order_acquire));
+}
+
 void sal_service_set_ready(struct sal_service *service, bool ready) {
         atomic_store(&service->engine->ready_wanted, ready);
         sal_ledger_wake(service->ledger);
@@ -160,8 +181,8 @@ void sal_service_free(struct sal_service *service) {
         sal_filter_free(service->filter);
         sal_snapshot_unref(service->snapshots.current);
         pthread_mutex_destroy(&service->snapshots.lock);
-        sal_policy_unref(service->policy);
-        free(service->root);
+        sal_trust_store_unref(service->trust_before);
+        sal_trust_store_unref(service->trust);
         free(service->state_dir);
         free(service);
 }

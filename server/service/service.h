@@ -17,6 +17,8 @@
 #include "trust/token.h"
 
 struct sal_engine;
+struct sal_publication;
+struct sal_trust_store;
 
 enum {
         SAL_LIVE_CAMPAIGNS_MAX = 100,
@@ -28,9 +30,10 @@ enum {
 };
 
 struct sal_service_config {
-        const char *state_dir;   /* token key, artifacts */
-        const char *root_path;   /* 1.root.json */
-        const char *policy_path; /* trust-policy.json */
+        const char *state_dir;    /* token key, artifacts */
+        const char *root_path;    /* 1.root.json */
+        const char *targets_path; /* N.targets.json */
+        const char *policy_path;  /* trust-policy.json */
         bool anonymous_poll;
         int64_t anonymous_offers_max;  /* unsettled offers of anonymous machines, all together; default 1000 */
         uint64_t filter_bits;          /* default 2^27 */
@@ -47,12 +50,15 @@ struct sal_service {
         struct sal_filter *filter;
         struct sal_snapshot_slot snapshots;
         struct sal_token_key token_key;
-        struct sal_policy *policy; /* immutable */
-        char *root;                /* bytes of 1.root.json */
-        size_t root_len;
-        char trust_domain[65];
-        /* Called on the ledger's thread after a new snapshot was published or room appeared: held polls want to know.
-         */
+        /* The ledger's thread only; others ask the publication's view. */
+        struct sal_trust_store *trust;
+        struct sal_trust_store *trust_before; /* while a batch that replaced it is not committed; else NULL */
+        const struct sal_policy *policy;      /* that of `trust` */
+        char trust_domain[65];                /* never changes */
+        /* Set before any thread starts; NULL: nothing is published, and every campaign counts as listed. */
+        struct sal_publication *publication;
+        /* Called after a new snapshot was published, room appeared, or a campaign was listed: held polls want to know.
+         * On the ledger's thread, or the publisher's. */
         void (*on_change)(void *arg);
         void *on_change_arg;
         /* Called on the ledger's thread for every decision and state change, after its commit, for the log. */
@@ -61,14 +67,24 @@ struct sal_service {
 };
 
 /* Reads trust files and keys, then loads the engine from the ledger (which must be open and not started).
- * Errors: SAL_E_CONFIG with the file's name, SAL_E_REFUSED (the
- * token key is lost, or a new one is wanted beside it), SAL_E_CORRUPT, SAL_E_IO, SAL_E_NOMEM. */
+ * Errors: SAL_E_CONFIG with the file's name, SAL_E_REFUSED (the token key is lost, or a new one is wanted beside it),
+ * SAL_E_CORRUPT, SAL_E_IO, SAL_E_NOMEM. */
 enum sal_status sal_service_new(const struct sal_service_config *config, struct sal_ledger *ledger,
                                 struct sal_service **ret, struct sal_err *reterr);
 /* Starts the ledger's thread with the service's hooks. */
 enum sal_status sal_service_start(struct sal_service *service, struct sal_err *reterr);
 /* After sal_ledger_stop. NULL is allowed. */
 void sal_service_free(struct sal_service *service);
+
+/* Puts another trust store in force, inside a job on the ledger's thread: decisions follow it from here on, it is
+ * published after the commit, and it is undone if the batch is rolled back. The reference is taken over. */
+void sal_service_set_trust_take(struct sal_service *service, struct sal_trust_store *trust);
+/* What becomes of it: called by the hooks (hooks.c). */
+void sal_service_trust_committed(struct sal_service *service);
+void sal_service_trust_rolled_back(struct sal_service *service);
+
+/* True when machines could verify this campaign's offer: the published list names its envelope. Any thread. */
+bool sal_service_lists(const struct sal_service *service, const struct sal_launch *launch);
 
 /* Says when the daemon is ready: served time runs only then. Any thread. */
 void sal_service_set_ready(struct sal_service *service, bool ready);

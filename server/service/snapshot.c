@@ -85,6 +85,17 @@ void sal_snapshot_slot_put(struct sal_snapshot_slot *slot, struct sal_snapshot *
         sal_snapshot_unref(old);
 }
 
+struct sal_snapshot *sal_snapshot_slot_now(struct sal_snapshot_slot *slot) {
+        pthread_mutex_lock(&slot->lock);
+        struct sal_snapshot *current = slot->current ? sal_snapshot_ref(slot->current) : NULL;
+        pthread_mutex_unlock(&slot->lock);
+        return current;
+}
+
+void sal_snapshot_slot_touch(struct sal_snapshot_slot *slot) {
+        atomic_fetch_add_explicit(&slot->generation, 1, memory_order_release);
+}
+
 struct sal_snapshot *sal_snapshot_slot_get(struct sal_snapshot_slot *slot, struct sal_snapshot **cached,
                                            unsigned long long *generation) {
         if (*cached && atomic_load_explicit(&slot->generation, memory_order_acquire) == *generation)

@@ -27,6 +27,10 @@ struct sal_launch {
         /* Offers that the cap lets be made now: set by the ledger's thread after each commit, claimed by the workers,
          * so that a slot wakes one waiting machine and not a million. */
         atomic_long slots;
+        /* The published list names this envelope: written by sal_publication_changed and the publisher. */
+        atomic_bool listed;
+        /* The trust policy in force does not allow it (any more): nothing is offered. The ledger's thread writes. */
+        atomic_bool barred;
 };
 
 /* Takes a reference of campaign and the malloc'ed envelope over; NULL without memory (both are then freed). */
@@ -69,6 +73,11 @@ struct sal_snapshot_slot {
 
 /* Publishes a snapshot (one reference is taken over). */
 void sal_snapshot_slot_put(struct sal_snapshot_slot *slot, struct sal_snapshot *snapshot);
+
+/* A reference to the newest one, NULL: none. Any thread. */
+struct sal_snapshot *sal_snapshot_slot_now(struct sal_snapshot_slot *slot);
+/* Makes every reader look again though the snapshot stayed: what its launches are marked with has changed. */
+void sal_snapshot_slot_touch(struct sal_snapshot_slot *slot);
 
 /* Keeps a reader's own reference fresh: *cached and *generation belong to one reader. Locks only when there is news. */
 struct sal_snapshot *sal_snapshot_slot_get(struct sal_snapshot_slot *slot, struct sal_snapshot **cached,

@@ -60,6 +60,10 @@ static enum sal_status read_history(struct sal_survey *survey, const struct sal_
                 const struct sal_offer *offer = &survey->offers.items[i];
                 if (offer->campaign_row != live->row.row || offer->incarnation != survey->machine->incarnation)
                         continue;
+                if (offer->offline) {
+                        history->applied_offline |= offer->state == SAL_OFFER_SUCCEEDED;
+                        continue;
+                }
                 if (!history->any) {
                         history->any = true;
                         history->state = offer->state;
@@ -82,6 +86,7 @@ static enum sal_status candidate_of(struct sal_survey *survey, const struct sal_
                 .rings_open = (size_t)live->row.rings_open,
                 .room = sal_tally_room(live->tally, sal_live_known_matching(live), sal_live_in_flight(live)),
                 .cohort_held = sal_tally_held(live->tally, count, cohorts),
+                .unlisted = !sal_service_lists(survey->service, live->launch),
         };
         if (survey->machine->anonymous &&
             survey->service->engine->anonymous_unsettled >= survey->service->config.anonymous_offers_max)

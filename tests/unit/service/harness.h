@@ -18,7 +18,7 @@
 #include "service/engine.h"
 #include "service/machine_plane.h"
 #include "trust/dsse.h"
-#include "trust/tuf.h"
+#include "trust/tuf_roles.h"
 
 #include <ftw.h>
 #include <inttypes.h>
@@ -114,6 +114,16 @@ static inline void world_trust(struct world *w) {
                                                 "authors", names, "threshold", 2, "revoked", "revoked-one");
         sal_autofree char *text = sal_json_dump(policy);
         world_write(w, "policy.json", text, strlen(text));
+        const struct sal_tuf_targets_spec targets = {.version = 1,
+                                                     .expires_ms = spec.expires_ms,
+                                                     .policy = text,
+                                                     .policy_len = strlen(text),
+                                                     .keys = &key,
+                                                     .key_count = 1,
+                                                     .threshold = 1};
+        sal_autobuf struct sal_buf file = SAL_BUF_INIT;
+        assert_ok(sal_tuf_targets_build(&targets, &signer, 1, &file, NULL));
+        world_write(w, "1.targets.json", file.data, file.len);
 }
 
 /* ---- opening and closing ---- */
@@ -137,14 +147,16 @@ static inline void world_batch(struct world *w) {
 }
 
 static inline void world_open(struct world *w) {
-        char path[128], root[128], policy[128];
+        char path[128], root[128], targets[128], policy[128];
         struct sal_err err = {0};
         world_path(w, "ledger.db", path);
         world_path(w, "1.root.json", root);
+        world_path(w, "1.targets.json", targets);
         world_path(w, "policy.json", policy);
         struct sal_ledger_config ledger = {.path = path, .wall_ms = world_wall, .mono_ms = world_mono};
         struct sal_service_config service = {.state_dir = w->folder,
                                              .root_path = root,
+                                             .targets_path = targets,
                                              .policy_path = policy,
                                              .anonymous_poll = w->anonymous_poll,
                                              .anonymous_offers_max = w->anonymous_offers_max,

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/material.h"
+
+#include "service/trust_store.h"
+#include "signer/signer.h"
+#include "trust/file.h"
+#include "trust/updater.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ONLINE_ROLES = 3, ONLINE_KEYS = 2, KEY_MAX_BYTES = 64 * 1024 };
+
+/* What is known of who may sign online. */
+struct online {
+        const struct sal_conf *conf;
+        struct sal_tuf_root *root;       /* the newest that could be verified */
+        struct sal_tuf_targets *targets; /* the same */
+        struct sal_private_key *keys[ONLINE_KEYS];
+};
+
+static void online_done(struct online *online) {
+        sal_tuf_root_free(online->root);
+        sal_tuf_targets_free(online->targets);
+        for (size_t i = 0; i < ONLINE_KEYS; i++)
+                sal_private_key_free(online->keys[i]);
+}
+
+/* The bytes' digest goes into ret; they are handed over. */
+static enum sal_status read_trust(const struct sal_conf *conf, enum sal_conf_key key, const char *name, size_t max,
+                                  char **ret, size_t *ret_len, char ret_sha256[static SAL_SHA256_HEX_BYTES],
+                                  struct sal_err *reterr) {
+        const struct sal_conf_value *value = &conf->values[key];
+        struct sal_err why = {0};
+        if (sal_file_read(value->text, max, ret, ret_len, &why))
+                return sal_material_blame(conf, value, name, &why, reterr);
+        sal_sha256_hex(*ret, *ret_len, ret_sha256);
+        return SAL_OK;
+}
+
+/* The same, with the file's name before an error in its content. */
+static enum sal_status blame_file(const struct sal_conf *conf, enum sal_conf_key key, const char *name,
+                                  const struct sal_err *why, struct sal_err *reterr) {
+        char text[SAL_ERR_DETAIL_BYTES];
+        const struct sal_conf_value *value = &conf->values[key];
+        snprintf(text, sizeof text, "%s %.200s", name, value->text);
+        return sal_material_blame(conf, value, text, why, reterr);
+}
+
+/* ---- the three files ---- */
+
+static enum sal_status check_files(struct online *online, struct sal_trust_digests *ret, struct sal_err *reterr) {
+        const struct sal_conf *conf = online->conf;
+        sal_autofree char *root = NULL;
+        sal_autofree char *targets = NULL;
+        sal_autofree char *bytes = NULL;
+        sal_auto(sal_policy) struct sal_policy *policy = NULL;
+        size_t root_len = 0, targets_len = 0, len = 0;
+        struct sal_err why = {0};
+        enum sal_status status = read_trust(conf, SAL_CONF_ROOT, "trust.root", SAL_TUF_MAX_BYTES, &root, &root_len,
+                                            ret->of[0].sha256, reterr);
+        if (status)
+                return status;
+        if (sal_tuf_root_load(root, root_len, &online->root, &why))
+                return blame_file(conf, SAL_CONF_ROOT, "trust.root", &why, reterr);
+        status = read_trust(conf, SAL_CONF_TARGETS, "trust.targets", SAL_TUF_MAX_BYTES, &targets, &targets_len,
+                            ret->of[1].sha256, reterr);
+        if (status)
+                return status;
+        if (sal_tuf_targets_load(targets, targets_len, &online->root->roles[SAL_TUF_TARGETS], &online->targets, &why))
+                return blame_file(conf, SAL_CONF_TARGETS, "trust.targets", &why, reterr);
+        status = read_trust(conf, SAL_CONF_POLICY, "trust.policy", SAL_POLICY_MAX_BYTES, &bytes, &len,
+                            ret->of[2].sha256, reterr);
+        if (status)
+                return status;
+        if (sal_policy_parse(bytes, len, &policy, &why))
+                return blame_file(conf, SAL_CONF_POLICY, "trust.policy", &why, reterr);
+        if (sal_tuf_target_check(&online->targets->policy, bytes, len, &why)) {
+                sal_err_hint(&why, "trust.targets lists another policy: put that one back, or have this one listed by "
+                                   "new targets (salvorctl trust)");
+                return blame_file(conf, SAL_CONF_POLICY, "trust.policy", &why, reterr);
+        }
+        return SAL_OK;
+}
+
+/* ---- what was handed in since ---- */
+
+static bool read_public(const struct sal_conf *conf, enum sal_tuf_file file, int64_t version, char **ret,
+                        size_t *ret_len) {
+        const char *given = conf->values[SAL_CONF_PUBLIC_DIR].text, *state = conf->values[SAL_CONF_STATE_DIR].text;
+        char path[PATH_MAX], name[SAL_TUF_NAME_BYTES];
+        sal_tuf_file_name(file, version, name);
+        int len = given ? snprintf(path, sizeof path, "%s/metadata/%s", given, name)
+                        : snprintf(path, sizeof path, "%s/tuf/metadata/%s", state, name);
+        return len < (int)sizeof path && sal_file_read(path, SAL_TUF_MAX_BYTES, ret, ret_len, NULL) == SAL_OK;
+}
+
+/* Follows the chain as far as the public directory has it. */
+static void follow_public(struct online *online) {
+        for (int64_t steps = 0; steps < SAL_SIGNER_MAX_ROOTS; steps++) {
+                sal_autofree char *bytes = NULL;
+                size_t len = 0;
+                struct sal_tuf_root *next = NULL;
+                if (!read_public(online->conf, SAL_TUF_FILE_ROOT, online->root->version + 1, &bytes, &len) ||
+                    sal_tuf_root_load_next(online->root, bytes, len, &next, NULL))
+                        break;
+                sal_tuf_root_free(online->root);
+                online->root = next;
+        }
+        /* Versions of targets may leave some out, so a few are tried. */
+        enum { LEFT_OUT_MAX = 64 };
+        int64_t newest = online->targets->version;
+        for (int64_t version = newest + 1; version <= newest + LEFT_OUT_MAX; version++) {
+                sal_autofree char *bytes = NULL;
+                size_t len = 0;
+                struct sal_tuf_targets *targets = NULL;
+                if (!read_public(online->conf, SAL_TUF_FILE_TARGETS, version, &bytes, &len) ||
+                    sal_tuf_targets_load(bytes, len, &online->root->roles[SAL_TUF_TARGETS], &targets, NULL))
+                        continue;
+                sal_tuf_targets_free(online->targets);
+                online->targets = targets;
+                newest = version;
+        }
+}
+
+/* ---- the keys ---- */
+
+static enum sal_status load_key(struct online *online, size_t n, enum sal_conf_key key, const char *name,
+                                char ret_sha256[static SAL_SHA256_HEX_BYTES], struct sal_err *reterr) {
+        struct sal_err why = {0};
+        sal_autofree char *bytes = NULL;
+        size_t len = 0;
+        enum sal_status status = read_trust(online->conf, key, name, KEY_MAX_BYTES, &bytes, &len, ret_sha256, reterr);
+        if (status)
+                return status;
+        status = sal_private_key_from_pem(bytes, len, NULL, &online->keys[n], &why);
+        explicit_bzero(bytes, len);
+        return status ? blame_file(online->conf, key, name, &why, reterr) : SAL_OK;
+}
+
+static bool serves(const struct online *online, const struct sal_tuf_role *role) {
+        for (size_t n = 0; n < ONLINE_KEYS; n++)
+                for (size_t i = 0; online->keys[n] && i < role->key_count; i++)
+                        if (sal_public_key_equal(sal_private_key_public(online->keys[n]), role->keys[i]))
+                                return true;
+        return false;
+}
+
+static enum sal_status check_roles(const struct online *online, struct sal_err *reterr) {
+        const struct {
+                const char *name;
+                const struct sal_tuf_role *role;
+        } roles[ONLINE_ROLES] = {{"timestamp", &online->root->roles[SAL_TUF_TIMESTAMP]},
+                                 {"snapshot", &online->root->roles[SAL_TUF_SNAPSHOT]},
+                                 {"campaigns", &online->targets->campaigns}};
+        const struct sal_conf_value *value = &online->conf->values[SAL_CONF_ONLINE_KEY];
+        for (size_t i = 0; i < ONLINE_ROLES; i++) {
+                if (serves(online, roles[i].role))
+                        continue;
+                sal_conf_fail(online->conf, value->line, reterr,
+                              "trust.online_key %.200s: it is no key of the role %s in root %lld and targets %lld",
+                              value->text, roles[i].name, (long long)online->root->version,
+                              (long long)online->targets->version);
+                sal_err_hint(reterr, "name the key that the root and targets give to timestamp, snapshot and "
+                                     "campaigns; one that a coming root gives belongs in online_key_next");
+                return SAL_E_CONFIG;
+        }
+        return SAL_OK;
+}
+
+enum sal_status sal_material_check_trust(const struct sal_conf *conf, struct sal_trust_digests *ret,
+                                         struct sal_err *reterr) {
+        __attribute__((cleanup(online_done))) struct online online = {.conf = conf};
+        struct sal_trust_digests digests = {.of = {{.name = "trust.root (its content)"},
+                                                   {.name = "trust.targets (its content)"},
+                                                   {.name = "trust.policy (its content)"},
+                                                   {.name = "trust.online_key (its content)"},
+                                                   {.name = "trust.online_key_next (its content)"}}};
+        enum sal_status status = check_files(&online, &digests, reterr);
+        if (!status)
+                status = load_key(&online, 0, SAL_CONF_ONLINE_KEY, "trust.online_key", digests.of[3].sha256, reterr);
+        if (!status && conf->values[SAL_CONF_ONLINE_KEY_NEXT].text)
+                status = load_key(&online, 1, SAL_CONF_ONLINE_KEY_NEXT, "trust.online_key_next", digests.of[4].sha256,
+                                  reterr);
+        if (status)
+                return status;
+        follow_public(&online);
+        status = check_roles(&online, reterr);
+        if (!status)
+                *ret = digests;
+        return status;
+}
