@@ -3,21 +3,9 @@
  * Any bytes as the metadata below the root: what is signed is the fuzzer's, for a harness key signs it, so that the
  * readers behind the signature are reached. The first byte chooses the role.
  */
-#include "base/mem.h"
-#include "trust/tuf_roles.h"
-
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "harness.h"
 
 static struct sal_private_key *key;
-
-static void check(bool holds) {
-        if (!holds)
-                abort();
-}
 
 static void read_all(char role_name, const char *bytes, size_t len, const struct sal_tuf_role *role) {
         struct sal_err err = {0};
@@ -49,7 +37,9 @@ static void read_all(char role_name, const char *bytes, size_t len, const struct
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-        if (len == 0 || (!key && sal_private_key_generate(SAL_KEY_ED25519, &key, NULL)))
+        if (!key)
+                key = fuzz_key(2);
+        if (len == 0)
                 return 0;
         struct sal_public_key *public = (struct sal_public_key *)sal_private_key_public(key);
         const struct sal_tuf_role role = {.keys = &public, .key_count = 1, .threshold = 1};

@@ -4,30 +4,16 @@
  * file, another one, nothing, or a good one that is bent. An update always ends, and never completes with a file whose
  * bytes were not the good ones.
  */
-#include "base/mem.h"
-#include "trust/updater.h"
-
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static const int64_t now_ms = INT64_C(1777593600000);
+#include "harness.h"
 
 static struct sal_private_key *key;
 static struct sal_buf good[SAL_TUF_FILES];
 
-static void check(bool holds) {
-        if (!holds)
-                abort();
-}
-
 static void make(void) {
-        check(!sal_private_key_generate(SAL_KEY_ED25519, &key, NULL));
+        key = fuzz_key(1);
         const struct sal_public_key *public = sal_private_key_public(key);
         const struct sal_private_key *signer = key;
-        const int64_t expires_ms = now_ms + 1000000;
+        const int64_t expires_ms = fuzz_now_ms + 1000000;
         struct sal_tuf_root_spec root = {.version = 1, .expires_ms = expires_ms};
         for (int r = 0; r < SAL_TUF_ROLES; r++) {
                 root.roles[r].keys = &public;
@@ -109,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
                         trusted.file[i].len = good[i].len;
                 }
         sal_auto(sal_updater) struct sal_updater *updater = NULL;
-        check(!sal_updater_new(&trusted, now_ms, &updater, NULL));
+        check(!sal_updater_new(&trusted, fuzz_now_ms, &updater, NULL));
         const uint8_t *at = len ? data + 1 : data;
         size_t left = len ? len - 1 : 0;
         struct sal_update_need need;
