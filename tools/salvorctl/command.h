@@ -111,6 +111,7 @@ extern const struct sal_command sal_commands_export[];
 extern const struct sal_command sal_commands_settings[];
 extern const struct sal_command sal_commands_artifact[];
 extern const struct sal_command sal_commands_ceremony[];
+extern const struct sal_command sal_commands_bundle[];
 extern const struct sal_command *const sal_command_groups[];
 
 /* ---- arguments (options.c) ---- */
@@ -148,6 +149,9 @@ struct sal_ctl_campaign {
         int64_t version;
         char path[SAL_CTL_PATH_BYTES]; /* "/api/v1/campaigns/<id>/<version>" */
 };
+
+/* Takes "ID" or "ID@V" apart; version 0: not said, and `path` stays empty. Errors: SAL_E_USAGE. */
+enum sal_status sal_ctl_campaign_name(const char *name, struct sal_ctl_campaign *ret, struct sal_err *reterr);
 
 /* Resolves "ID" or "ID@V"; a given version is not looked up. Errors: SAL_E_USAGE (not a name), SAL_E_NOT_FOUND,
  * SAL_E_CONFLICT (several versions are live; the error names them), and those of the call. */

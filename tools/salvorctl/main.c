@@ -7,11 +7,22 @@
 #include <signal.h>
 
 const struct sal_command *const sal_command_groups[] = {
-        sal_commands_setup,       sal_commands_key,      sal_commands_draft,
-        sal_commands_sign,        sal_commands_view,     sal_commands_life,
-        sal_commands_watch,       sal_commands_machine,  sal_commands_token,
-        sal_commands_kill_switch, sal_commands_export,   sal_commands_settings,
-        sal_commands_artifact,    sal_commands_ceremony, NULL,
+        sal_commands_setup,
+        sal_commands_key,
+        sal_commands_draft,
+        sal_commands_sign,
+        sal_commands_view,
+        sal_commands_life,
+        sal_commands_watch,
+        sal_commands_machine,
+        sal_commands_token,
+        sal_commands_kill_switch,
+        sal_commands_export,
+        sal_commands_settings,
+        sal_commands_artifact,
+        sal_commands_ceremony,
+        sal_commands_bundle,
+        NULL,
 };
 
 /* The folder: -C, else $SALVOR_DIR, else the present one when it holds a configuration. */

@@ -15,7 +15,8 @@ static bool is_live(const char *state) {
         return false;
 }
 
-static enum sal_status parse_name(const char *name, struct sal_ctl_campaign *ret, struct sal_err *reterr) {
+enum sal_status sal_ctl_campaign_name(const char *name, struct sal_ctl_campaign *ret, struct sal_err *reterr) {
+        *ret = (struct sal_ctl_campaign){0};
         const char *at = strchr(name, '@');
         size_t len = at ? (size_t)(at - name) : strlen(name);
         if (len == 0 || len >= sizeof ret->id)
@@ -72,8 +73,7 @@ static enum sal_status choose(const json_t *campaigns, enum sal_ctl_want want, s
 
 enum sal_status sal_ctl_resolve(struct sal_ctl *ctl, const char *name, enum sal_ctl_want want,
                                 struct sal_ctl_campaign *ret, struct sal_err *reterr) {
-        *ret = (struct sal_ctl_campaign){0};
-        enum sal_status status = parse_name(name, ret, reterr);
+        enum sal_status status = sal_ctl_campaign_name(name, ret, reterr);
         if (status)
                 return status;
         if (!ret->version) {
