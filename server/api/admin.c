@@ -175,6 +175,7 @@ static void release(struct sal_call *base) {
 
 static void submit(struct sal_admin_call *call) {
         call->call.release = release;
+        call->call.when_published = call->route->when_published && needs_grant(call);
         sal_call_submit(&call->call, SAL_LANE_ADMIN);
 }
 
@@ -207,6 +208,10 @@ static enum sal_status read_body(struct sal_admin_call *call, struct sal_err *re
         enum sal_status status = SAL_OK;
         switch (call->route->body) {
         case SAL_ADMIN_JSON:
+                return sal_request_json(request, &call->body, reterr);
+        case SAL_ADMIN_ROOT:
+                call->raw = body;
+                call->raw_len = len;
                 return sal_request_json(request, &call->body, reterr);
         case SAL_ADMIN_PAYLOAD:
                 status = sal_request_type(request, payload_types, reterr);
@@ -351,6 +356,18 @@ static void import(struct sal_http_request *request) {
                 .method = (method_), .path = "/api/v1" path_, .body = SAL_HTTP_BODY_BUFFER,                         \
                 .body_max_bytes = ADMIN_BODY_MAX_BYTES, .handle = handle, ROW(role_, grant_, body_, success_, run_) \
         }
+/* One that is answered when it is public. */
+#define PUBLISHED_ACT_(method_, path_, role_, grant_, body_, run_)                          \
+        {                                                                                   \
+                .method = (method_), .path = "/api/v1" path_, .body = SAL_HTTP_BODY_BUFFER, \
+                .body_max_bytes = ADMIN_BODY_MAX_BYTES, .handle = handle,                   \
+                .data = &(const struct sal_admin_route){.role = SAL_ROLE_##role_,           \
+                                                        .grant = SAL_GRANT_##grant_,        \
+                                                        .body = SAL_ADMIN_##body_,          \
+                                                        .success = 200,                     \
+                                                        .run = (run_),                      \
+                                                        .when_published = true},            \
+        }
 #define CAMPAIGN_ "/campaigns/{id}/{version}"
 
 /* Every route of the plane: method, path, role, grant. */
@@ -367,15 +384,15 @@ const struct sal_http_route sal_api_admin_routes[] = {
         GET_(CAMPAIGN_ "/decisions", VIEWER, sal_admin_campaign_decisions),
         GET_(CAMPAIGN_ "/offers", VIEWER, sal_admin_campaign_offers),
         ACT_("POST", CAMPAIGN_ "/signatures", AUTHOR, NO, JSON, 201, sal_admin_campaign_sign),
-        ACT_("POST", CAMPAIGN_ "/start", OPERATOR, YES, JSON, 200, sal_admin_campaign_start),
-        ACT_("POST", CAMPAIGN_ "/resume", OPERATOR, YES, JSON, 200, sal_admin_campaign_resume),
+        PUBLISHED_ACT_("POST", CAMPAIGN_ "/start", OPERATOR, YES, JSON, sal_admin_campaign_start),
+        PUBLISHED_ACT_("POST", CAMPAIGN_ "/resume", OPERATOR, YES, JSON, sal_admin_campaign_resume),
         ACT_("POST", CAMPAIGN_ "/advance", OPERATOR, YES, JSON, 200, sal_admin_campaign_advance),
         ACT_("POST", CAMPAIGN_ "/withdraw", OPERATOR, YES, JSON, 200, sal_admin_campaign_withdraw),
         /* Stopping is never made hard. */
         ACT_("POST", CAMPAIGN_ "/pause", AUTHOR, NO, JSON, 200, sal_admin_campaign_pause),
         ACT_("POST", CAMPAIGN_ "/halt", AUTHOR, NO, JSON, 200, sal_admin_campaign_halt),
         GET_("/kill-switch", VIEWER, sal_admin_kill_show),
-        ACT_("PUT", "/kill-switch", AUTHOR, KILL_OFF, JSON, 200, sal_admin_kill_put),
+        PUBLISHED_ACT_("PUT", "/kill-switch", AUTHOR, KILL_OFF, JSON, sal_admin_kill_put),
         /* the fleet */
         GET_("/machines", VIEWER, sal_admin_machine_list),
         GET_("/machines/{id}", VIEWER, sal_admin_machine_show),
@@ -397,7 +414,11 @@ const struct sal_http_route sal_api_admin_routes[] = {
         ACT_("POST", "/enrollment-tokens", OPERATOR, BIG_TOKEN, JSON, 201, sal_admin_token_create),
         ACT_("DELETE", "/enrollment-tokens/{id}", OPERATOR, NO, NO_BODY, 204, sal_admin_token_delete),
         GET_("/operators", SECURITY, sal_admin_operators),
+        /* trust */
+        GET_("/trust", VIEWER, sal_admin_trust_show),
         GET_("/trust/policy", VIEWER, sal_admin_policy),
+        PUBLISHED_ACT_("PUT", "/trust/root", SECURITY, YES, ROOT, sal_admin_trust_put_root),
+        PUBLISHED_ACT_("PUT", "/trust/targets", SECURITY, YES, JSON, sal_admin_trust_put_targets),
         ACT_("POST", "/elevations", AUTHOR, NO, JSON, 201, sal_admin_elevate),
         /* artifacts */
         GET_("/artifacts", VIEWER, sal_admin_artifact_list),

@@ -23,6 +23,7 @@ enum sal_admin_body {
         SAL_ADMIN_NO_BODY,
         SAL_ADMIN_JSON,    /* an object */
         SAL_ADMIN_PAYLOAD, /* a campaign's bytes, kept as they are */
+        SAL_ADMIN_ROOT,    /* a root file's bytes, or an object with "root", "targets", "policy" as texts */
         SAL_ADMIN_STREAM,  /* artifact or import */
 };
 
@@ -34,7 +35,7 @@ struct sal_admin_call {
         const struct sal_admin_route *route;
         /* Request. */
         json_t *body;
-        const char *raw; /* PAYLOAD; borrowed from the request */
+        const char *raw; /* PAYLOAD, ROOT; borrowed from the request */
         size_t raw_len;
         char body_sha256[SAL_SHA256_HEX_BYTES];
         struct sal_page page;
@@ -57,6 +58,9 @@ struct sal_admin_route {
         enum sal_grant grant;
         enum sal_admin_body body;
         int success; /* HTTP status */
+        /* An act that lets machines be offered something: when it is granted, it is answered once the new list is
+         * public, so that the very next poll can verify its offer. What stops or narrows never waits. */
+        bool when_published;
         enum sal_status (*run)(struct sal_admin_call *call, struct sal_err *reterr);
 };
 
@@ -64,7 +68,7 @@ struct sal_admin_route {
 const char *sal_admin_param(const struct sal_admin_call *call, const char *name);
 const char *sal_admin_query(const struct sal_admin_call *call, const char *name);
 
-/* The rows' work (admin_campaigns.c, admin_fleet.c, admin_server.c). */
+/* The rows' work (admin_campaigns.c, admin_fleet.c, admin_server.c, admin_trust.c). */
 typedef enum sal_status sal_admin_run(struct sal_admin_call *call, struct sal_err *reterr);
 sal_admin_run sal_admin_campaign_list, sal_admin_campaign_create, sal_admin_campaign_show, sal_admin_campaign_replace,
         sal_admin_campaign_delete, sal_admin_campaign_payload, sal_admin_campaign_envelope, sal_admin_campaign_sign,
@@ -77,6 +81,8 @@ sal_admin_run sal_admin_rings_show, sal_admin_rings_put, sal_admin_kill_show, sa
         sal_admin_token_create, sal_admin_token_delete, sal_admin_elevate, sal_admin_export, sal_admin_events,
         sal_admin_operators, sal_admin_policy, sal_admin_artifact_list, sal_admin_artifact_put,
         sal_admin_artifact_delete;
+
+sal_admin_run sal_admin_trust_show, sal_admin_trust_put_root, sal_admin_trust_put_targets;
 
 /* Checks every line of an import on the worker, before the first goes to the ledger. */
 enum sal_status sal_admin_import_check(struct sal_admin_call *call, struct sal_err *reterr);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/call.h"
 
+#include "base/clock.h"
 #include "base/metrics.h"
+#include "service/publication.h"
+#include "service/trust_status.h"
 
 #include <string.h>
 
@@ -17,6 +20,19 @@ static void healthz(struct sal_http_request *request) {
         reply_text(request, 200, "text/plain; charset=utf-8", strdup("ok\n"), 3);
 }
 
+/* Whoever cannot publish still answers polls, halts and stops: that is told, and no reason to send machines away. */
+static json_t *publication_json(const struct sal_service *service) {
+        struct sal_publication_state state;
+        char since[SAL_TIME_BYTES];
+        if (!service->publication)
+                return NULL;
+        sal_publication_state(service->publication, &state);
+        sal_time_format(state.failing_ms ? state.failing_ms : state.published_ms, since);
+        if (!state.failing_ms)
+                return json_pack("{s:s, s:s}", "state", "ok", "published", since);
+        return json_pack("{s:s, s:s, s:s}", "state", "failing", "since", since, "why", state.why);
+}
+
 /* Ready: machines may be sent here. */
 static void readyz(struct sal_http_request *request) {
         const struct sal_api *api = sal_http_plane_data(request);
@@ -29,12 +45,16 @@ static void readyz(struct sal_http_request *request) {
                 return;
         }
         sal_reply_json_take(request, 200,
-                            json_pack("{s:b, s:s, s:I}", "ready", 1, "detail", "serving", "queue",
-                                      (json_int_t)sal_ledger_depth(api->service->ledger)));
+                            json_pack("{s:b, s:s, s:I, s:o*, s:o}", "ready", 1, "detail", "serving", "queue",
+                                      (json_int_t)sal_ledger_depth(api->service->ledger), "publication",
+                                      publication_json(api->service), "warnings",
+                                      sal_trust_warning_texts(api->service, sal_clock_wall_ms())));
 }
 
 static void metrics(struct sal_http_request *request) {
+        const struct sal_api *api = sal_http_plane_data(request);
         struct sal_buf text = SAL_BUF_INIT;
+        sal_trust_metrics_update(api->service, sal_clock_wall_ms());
         sal_metrics_write(&text);
         size_t len = 0;
         char *data = sal_buf_take(&text, &len);

@@ -111,6 +111,7 @@ static void serve(struct sal_daemon *daemon, const sigset_t *signals) {
                 if (sal_clock_mono_ms() - looked_ms >= LOOK_AT_CERTIFICATES_MS) {
                         looked_ms = sal_clock_mono_ms();
                         sal_warn_expiry(daemon->live, sal_clock_wall_ms());
+                        sal_warn_trust(daemon->service, sal_clock_wall_ms());
                 }
         }
 }
@@ -141,6 +142,7 @@ static enum sal_status run(const struct options *options, struct sal_err *reterr
         sal_warn_offline_keys(daemon.live);
         sal_warn_key_modes(daemon.live);
         sal_warn_expiry(daemon.live, sal_clock_wall_ms());
+        sal_warn_trust(daemon.service, sal_clock_wall_ms());
         serve(&daemon, &signals);
         sal_daemon_stop(&daemon, &ending);
         return SAL_OK;

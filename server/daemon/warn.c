@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/trust_status.h"
 #include "trust/x509.h"
 
 #include <dirent.h>
@@ -63,14 +64,29 @@ void sal_warn_expiry(const struct sal_conf *conf, int64_t now_ms) {
                              now_ms);
 }
 
+static void warn_trust(void *arg, const struct sal_trust_warning *warning) {
+        (void)arg;
+        static const int64_t day_seconds = INT64_C(86400);
+        sal_log(SAL_LOG_WARNING, warning->event, SAL_F_STR("of", warning->subject), SAL_F_STR("what", warning->text),
+                SAL_F_INT("days", warning->seconds_left / day_seconds));
+}
+
+void sal_warn_trust(struct sal_service *service, int64_t now_ms) {
+        sal_trust_each_warning(service, now_ms, warn_trust, NULL);
+}
+
+static void check_key_mode(const char *path) {
+        struct stat info;
+        if (path && stat(path, &info) == 0 && (info.st_mode & 077))
+                sal_log(SAL_LOG_WARNING, "key.readable_by_others", SAL_F_STR("file", path),
+                        SAL_F_STR("remedy", "chmod 600"));
+}
+
 void sal_warn_key_modes(const struct sal_conf *conf) {
-        for (enum sal_plane plane = 0; plane < SAL_PLANES; plane++) {
-                const char *path = conf->planes[plane].values[SAL_CONF_PRIVATE_KEY].text;
-                struct stat info;
-                if (path && stat(path, &info) == 0 && (info.st_mode & 077))
-                        sal_log(SAL_LOG_WARNING, "key.readable_by_others", SAL_F_STR("file", path),
-                                SAL_F_STR("remedy", "chmod 600"));
-        }
+        for (enum sal_plane plane = 0; plane < SAL_PLANES; plane++)
+                check_key_mode(conf->planes[plane].values[SAL_CONF_PRIVATE_KEY].text);
+        check_key_mode(conf->values[SAL_CONF_ONLINE_KEY].text);
+        check_key_mode(conf->values[SAL_CONF_ONLINE_KEY_NEXT].text);
 }
 
 void sal_raise_file_limit(const struct sal_conf *conf) {

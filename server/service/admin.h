@@ -154,6 +154,21 @@ enum sal_status sal_artifact_drop(const struct sal_act *act, const char *sha256,
 enum sal_status sal_artifact_list(const struct sal_act *act, const struct sal_page *page, json_t **ret,
                                   struct sal_err *reterr);
 
+/* ---- trust (trust_admin.c) ---- */
+
+struct sal_trust_text;
+
+/* {"trust_domain","roles","policy","publication","not_allowed","warnings"}. */
+enum sal_status sal_trust_show(const struct sal_act *act, json_t **ret, struct sal_err *reterr);
+/* Puts the next root in force, with targets and policy when they are given (else NULL); the answer is sal_trust_show's.
+ * Errors: those of sal_trust_store_with_root. */
+enum sal_status sal_trust_put_root(const struct sal_act *act, const struct sal_trust_text *root,
+                                   const struct sal_trust_text *targets, const struct sal_trust_text *policy,
+                                   json_t **ret, struct sal_err *reterr);
+/* The same for targets with their policy. Errors: those of sal_trust_store_with_targets. */
+enum sal_status sal_trust_put_targets(const struct sal_act *act, const struct sal_trust_text *targets,
+                                      const struct sal_trust_text *policy, json_t **ret, struct sal_err *reterr);
+
 /* Journals an administrator's act: {"operator","act","detail"?…}. more: further members (stolen), or NULL. */
 enum sal_status sal_journal_admin(const struct sal_act *act, const char *what, const char *campaign, int64_t version,
                                   const char *machine_id, json_t *more_take);

@@ -17,8 +17,6 @@
 #define SETTING_TARGETS "trust.targets"
 #define SETTING_POLICY "trust.policy"
 
-SAL_DEFINE_CLEANUP(sal_trust_store, sal_trust_store_unref)
-
 /* Fills reterr (which may be NULL); SAL_E_NOMEM. */
 enum sal_status sal_trust_no_memory(struct sal_err *reterr);
 

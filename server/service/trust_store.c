@@ -225,7 +225,7 @@ static enum sal_status keep_targets(struct sal_trust_store *store, const struct 
                 sal_trust_set_targets(store, before->targets.bytes, before->targets.len, policy, len, &why);
         if (!status || status == SAL_E_NOMEM)
                 return status;
-        sal_fail_at(reterr, status, "/root/signed/roles/targets",
+        sal_fail_at(reterr, status, "/root" "/signed/roles/targets",
                     "root: the targets in force do not hold under its keys: %s", why.detail);
         sal_err_hint(reterr,
                      "hand in targets that its keys signed together with it, or before it targets that the keys "

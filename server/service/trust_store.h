@@ -46,8 +46,9 @@ enum sal_status sal_trust_store_load(const char *root_path, const char *targets_
 
 struct sal_trust_store *sal_trust_store_ref(struct sal_trust_store *store);
 void sal_trust_store_unref(struct sal_trust_store *store); /* NULL is allowed */
+SAL_DEFINE_CLEANUP(sal_trust_store, sal_trust_store_unref)
 
-/* Both functions below: where a file is at fault, the pointer begins with its name: "/root/signed/version". */
+/* Both functions below: where a file is at fault, the pointer begins with its name: "/targets/signed/version". */
 
 /* The store with one root more. It is refused as a client would refuse it. Targets that the new root's keys did not
  * sign are refused too (hand in a root that both sets verify, or the targets first): `targets` may be given with it and

@@ -20,6 +20,9 @@ static const int64_t later_ms = INT64_C(1777593600000) + INT64_C(86400000) * 300
 
 enum { ROOT_A, ROOT_B, TARGETS_A, TARGETS_B, ONLINE, AUTHOR, STRANGER, KEYS };
 
+/* Where a root is at fault. */
+#define AT_ROOT "/root"
+
 struct fixture {
         char folder[64];
         struct sal_private_key *keys[KEYS];
@@ -339,10 +342,10 @@ static void only_the_very_next_root_is_taken(void **state) {
                             .signers = {ROOT_A},
                             .signer_count = 1};
         autotext struct sal_trust_text skipped = make_root(f, &what);
-        refuses_root(f, &skipped, NULL, SAL_E_CONFLICT, "/root/signed/version", "the next one has 2 and not 3");
+        refuses_root(f, &skipped, NULL, SAL_E_CONFLICT, AT_ROOT "/signed/version", "the next one has 2 and not 3");
         what.version = 1;
         autotext struct sal_trust_text same = make_root(f, &what);
-        refuses_root(f, &same, NULL, SAL_E_CONFLICT, "/root/signed/version", "the next one has 2 and not 1");
+        refuses_root(f, &same, NULL, SAL_E_CONFLICT, AT_ROOT "/signed/version", "the next one has 2 and not 1");
 }
 
 /* Two roots that both follow the first: whichever comes first is the chain, and the other one never joins it. */
@@ -357,7 +360,7 @@ static void a_fork_is_refused(void **state) {
                             .signer_count = 2};
         autotext struct sal_trust_text other = make_root(f, &what);
         take(f, takes_root(f, &one, NULL));
-        refuses_root(f, &other, NULL, SAL_E_CONFLICT, "/root/signed/version", "has version 2");
+        refuses_root(f, &other, NULL, SAL_E_CONFLICT, AT_ROOT "/signed/version", "has version 2");
         what.version = 3;
         what.signers[0] = STRANGER;
         what.signer_count = 1;
@@ -374,7 +377,7 @@ static void an_expired_root_is_refused(void **state) {
                             .signers = {ROOT_A},
                             .signer_count = 1};
         autotext struct sal_trust_text root = make_root(f, &what);
-        refuses_root(f, &root, NULL, SAL_E_REFUSED, "/root/signed/expires", "expired");
+        refuses_root(f, &root, NULL, SAL_E_REFUSED, AT_ROOT "/signed/expires", "expired");
 }
 
 static void what_is_no_root_is_refused(void **state) {
@@ -389,7 +392,7 @@ static void what_is_no_root_is_refused(void **state) {
         refuses_root(f, &with_nul, NULL, SAL_E_MALFORMED, "/root", "no JSON");
         refuses_root(f, &text, NULL, SAL_E_MALFORMED, "/root", "");
         refuses_root(f, &too_long, NULL, SAL_E_TOO_LARGE, "/root", "524288");
-        refuses_root(f, &pair.targets, NULL, SAL_E_INVALID, "/root/signed/_type", "");
+        refuses_root(f, &pair.targets, NULL, SAL_E_INVALID, AT_ROOT "/signed/_type", "");
 }
 
 /* Files are served under names with versions, so a root that says otherwise would lead other clients astray. */
@@ -403,14 +406,14 @@ static void a_root_without_consistent_snapshots_is_refused(void **state) {
         sal_autobuf struct sal_buf again = SAL_BUF_INIT;
         assert_ok(sal_tuf_sign(json_object_get(json, "signed"), signers, 2, &again, NULL));
         const struct sal_trust_text text = {.bytes = again.data, .len = again.len};
-        refuses_root(f, &text, NULL, SAL_E_INVALID, "/root/signed/consistent_snapshot", "must be true");
+        refuses_root(f, &text, NULL, SAL_E_INVALID, AT_ROOT "/signed/consistent_snapshot", "must be true");
 }
 
 /* New targets keys: the targets in force are nobody's then, so new ones come with the root, or before it by both. */
 static void targets_hold_under_the_new_root(void **state) {
         struct fixture *f = *state;
         autotext struct sal_trust_text root = root_2(f, TARGETS_B);
-        refuses_root(f, &root, NULL, SAL_E_UNTRUSTED, "/root/signed/roles/targets", "do not hold under its keys");
+        refuses_root(f, &root, NULL, SAL_E_UNTRUSTED, AT_ROOT "/signed/roles/targets", "do not hold under its keys");
         autopair struct pair by_old = make_pair(f, 2, TARGETS_A, "bad-one"),
                              by_new = make_pair(f, 2, TARGETS_B, "bad-one"),
                              too_low = make_pair(f, 1, TARGETS_B, "bad-one");
