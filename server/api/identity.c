@@ -104,13 +104,44 @@ static enum sal_status read_log(const struct sal_json_at *at, char **ret, struct
         return *ret ? SAL_OK : SAL_E_NOMEM;
 }
 
-enum sal_status sal_read_report(const struct sal_json_at *at, const char *machine_id, struct sal_report *ret,
-                                struct sal_err *reterr) {
-        const char *offer_id = NULL, *stage = NULL, *boot_id = NULL, *reporter = machine_id;
-        enum sal_status status = sal_json_string(at, "offer_id", true, 1, 64, &offer_id, reterr);
+/* What an outcome without an offer names instead. */
+static enum sal_status read_applied(const struct sal_json_at *at, struct sal_report *ret, struct sal_err *reterr) {
+        const char *campaign = NULL, *sha256 = NULL;
+        enum sal_status status = sal_json_string(at, "campaign", true, 1, SAL_CAMPAIGN_ID_BYTES - 1, &campaign, reterr);
+        if (!status && !sal_campaign_id_valid(campaign))
+                status = sal_json_fail(at, "campaign", SAL_E_INVALID, reterr,
+                                       "must be 1 to 63 of [a-z0-9-], not beginning with -");
         if (status)
                 return status;
-        snprintf(ret->offer_id, sizeof ret->offer_id, "%.23s", offer_id);
+        snprintf(ret->campaign, sizeof ret->campaign, "%s", campaign);
+        status = sal_json_int(at, "version", true, 1, INT32_MAX, &ret->version, reterr);
+        if (!status)
+                status = sal_json_string(at, "target_sha256", true, 64, 64, &sha256, reterr);
+        if (!status && !sal_is_sha256_hex(sha256))
+                status = sal_json_fail(at, "target_sha256", SAL_E_INVALID, reterr,
+                                       "must be 64 lower-case hexadecimal digits");
+        if (!status)
+                snprintf(ret->target_sha256, sizeof ret->target_sha256, "%s", sha256);
+        return status;
+}
+
+/* Which offer, or which campaign, the report is about. Kept for the answer even when the rest is wrong. */
+static enum sal_status read_subject(const struct sal_json_at *at, struct sal_report *ret, struct sal_err *reterr) {
+        const char *offer_id = NULL;
+        if (!json_object_get(at->value, "offer_id") && json_object_get(at->value, "campaign"))
+                return read_applied(at, ret, reterr);
+        enum sal_status status = sal_json_string(at, "offer_id", true, 1, 64, &offer_id, reterr);
+        if (!status)
+                snprintf(ret->offer_id, sizeof ret->offer_id, "%.23s", offer_id);
+        return status;
+}
+
+enum sal_status sal_read_report(const struct sal_json_at *at, const char *machine_id, struct sal_report *ret,
+                                struct sal_err *reterr) {
+        const char *stage = NULL, *boot_id = NULL, *reporter = machine_id;
+        enum sal_status status = read_subject(at, ret, reterr);
+        if (status)
+                return status;
         status = sal_json_string(at, "machine_id", false, 1, SAL_MACHINE_ID_BYTES - 1, &reporter, reterr);
         if (!status && strcmp(reporter, machine_id) != 0)
                 status = sal_json_fail(at, "machine_id", SAL_E_FORBIDDEN, reterr, "this is another machine's report");
@@ -130,9 +161,9 @@ enum sal_status sal_read_report(const struct sal_json_at *at, const char *machin
                 status = read_log(at, &ret->log, reterr);
         if (status)
                 return status;
-        if (sal_offer_id_parse(offer_id, &ret->offer_row))
+        if (!ret->campaign[0] && sal_offer_id_parse(ret->offer_id, &ret->offer_row))
                 return sal_json_fail(at, "offer_id", SAL_E_NOT_FOUND, reterr, "this machine has no offer %.64s",
-                                     offer_id);
+                                     ret->offer_id);
         ret->event = (enum sal_offer_event)event;
         snprintf(ret->stage, sizeof ret->stage, "%s", stage);
         snprintf(ret->boot_id, sizeof ret->boot_id, "%s", boot_id);

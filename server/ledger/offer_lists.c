@@ -60,6 +60,7 @@ enum sal_status sal_offer_take(struct sal_query *q, struct sal_offer *ret) {
         const char *cohorts = sal_take_borrowed(q);
         if (q->status == SAL_OK && !read_cohorts(cohorts, ret))
                 q->status = sal_tx_fail(q->tx, SAL_E_CORRUPT, "offer %lld has damaged cohorts", (long long)ret->row);
+        ret->offline = sal_take_bool(q);
         return q->status;
 }
 
@@ -133,6 +134,15 @@ enum sal_status sal_offer_each_cohort(struct sal_tx *tx, int64_t campaign_row, i
         sal_put_int(&q, period);
         sal_put_int(&q, j);
         return walk(&q, each, arg);
+}
+
+enum sal_status sal_offer_count_offline(struct sal_tx *tx, int64_t campaign_row, int64_t *ret) {
+        sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_OFFER_OFFLINE);
+        sal_put_int(&q, campaign_row);
+        if (!sal_query_row(&q))
+                return sal_query_missing(&q);
+        *ret = sal_take_int(&q);
+        return SAL_OK;
 }
 
 /* ---- the offer filter ---- */

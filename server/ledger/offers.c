@@ -67,6 +67,7 @@ static enum sal_status insert_row(struct sal_tx *tx, struct sal_offer *offer) {
         sal_put_int(&q, offer->stage);
         sal_put_text(&q, offer->boot_id);
         sal_put_text(&q, cohorts);
+        sal_put_int(&q, offer->offline);
         if (sal_query_run(&q) == SAL_OK)
                 offer->row = sqlite3_last_insert_rowid(tx->ledger->db);
         return q.status;
@@ -93,7 +94,7 @@ enum sal_status sal_offer_insert(struct sal_tx *tx, struct sal_offer *offer) {
                 status = insert_row(tx, offer);
         for (size_t i = 0; status == SAL_OK && offer->counted && i < offer->cohort_count; i++)
                 status = insert_cohort(tx, offer, offer->cohorts[i]);
-        if (status != SAL_OK)
+        if (status != SAL_OK || offer->offline)
                 return status;
         struct sal_ring_counts *ring = &sums->rings[offer->ring];
         ring->offered++;
@@ -110,6 +111,7 @@ struct offer_keys {
         int64_t campaign_row;
         int ring;
         enum sal_offer_state state;
+        bool offline;
 };
 
 static enum sal_status get_keys(struct sal_tx *tx, int64_t row, struct offer_keys *ret) {
@@ -121,6 +123,7 @@ static enum sal_status get_keys(struct sal_tx *tx, int64_t row, struct offer_key
         ret->campaign_row = sal_take_int(&q);
         ret->ring = sal_take_enum(&q, SAL_PLAN_MAX_RINGS);
         ret->state = (enum sal_offer_state)sal_take_enum(&q, SAL_OFFER_STATES);
+        ret->offline = sal_take_bool(&q);
         return q.status;
 }
 
@@ -147,7 +150,7 @@ enum sal_status sal_offer_update(struct sal_tx *tx, const struct sal_offer *offe
         enum sal_status status = get_keys(tx, offer->row, &keys);
         if (status == SAL_OK)
                 status = update_row(tx, offer, keys.state == offer->state);
-        if (status != SAL_OK || keys.state == offer->state)
+        if (status != SAL_OK || keys.state == offer->state || keys.offline)
                 return status;
         struct sal_ring_sums *sums = sal_sums_of(tx, keys.campaign_row);
         if (!sums)

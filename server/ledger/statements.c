@@ -12,7 +12,7 @@
 #define OFFER                                                                                             \
         "row, campaign_row, machine_row, attempt, incarnation, period, ring, state, cause, can_healthy, " \
         "counted, excluded, late_applied, anonymous, made_ms, applied_ms, settled_ms, made_served_ms, "   \
-        "applied_served_ms, due_kind, due_served_ms, slot_i, slot_o, stage, boot_id, cohorts"
+        "applied_served_ms, due_kind, due_served_ms, slot_i, slot_o, stage, boot_id, cohorts, offline"
 #define JOURNAL "seq, at_ms, type, version, offer_row, cause, campaign, machine_id, ring, detail"
 #define TOKEN "row, hash, machine_id, uses_max, uses, reenroll, reimaged, created_ms, expires_ms, created_by"
 #define ELEVATION "id, challenge, operator_name, method, path, body_sha256, reason, expires_ms, consumed"
@@ -80,11 +80,12 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
 
         [SAL_SQL_OFFER_INSERT] =
                 "INSERT INTO offer (" OFFER ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-                "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
-        [SAL_SQL_OFFER_ANY] = "SELECT 1 FROM offer WHERE machine_row = ?1 AND campaign_row = ?2 LIMIT 1",
+                "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+        [SAL_SQL_OFFER_ANY] =
+                "SELECT 1 FROM offer WHERE machine_row = ?1 AND campaign_row = ?2 AND offline = 0 LIMIT 1",
         [SAL_SQL_OFFER_COHORT_INSERT] =
                 "INSERT INTO offer_cohort (campaign_row, period, j, offer_row) VALUES (?1, ?2, ?3, ?4)",
-        [SAL_SQL_OFFER_KEYS] = "SELECT campaign_row, ring, state FROM offer WHERE row = ?1",
+        [SAL_SQL_OFFER_KEYS] = "SELECT campaign_row, ring, state, offline FROM offer WHERE row = ?1",
         [SAL_SQL_OFFER_UPDATE] =
                 "UPDATE offer SET cause = ?2, excluded = ?3, late_applied = ?4, applied_ms = ?5, "
                 "settled_ms = ?6, applied_served_ms = ?7, due_kind = ?8, due_served_ms = ?9, boot_id = ?10 "
@@ -107,6 +108,8 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
                                      "WHERE campaign_row = ?1 AND row > ?2 AND state = ?4 ORDER BY row LIMIT ?3",
         [SAL_SQL_OFFER_EACH_SPECIAL] = "SELECT " OFFER " FROM offer INDEXED BY offer_special "
                                        "WHERE campaign_row = ?1 AND state = ?2 AND (excluded <> 0 OR anonymous <> 0)",
+        [SAL_SQL_OFFER_OFFLINE] = "SELECT count(*) FROM offer INDEXED BY offer_offline "
+                                  "WHERE campaign_row = ?1 AND offline = 1",
         [SAL_SQL_OFFER_EACH_COHORT] =
                 "SELECT " OFFER " FROM offer WHERE excluded = 0 AND row IN "
                 "(SELECT offer_row FROM offer_cohort WHERE campaign_row = ?1 AND period = ?2 AND j = ?3) ORDER BY row",

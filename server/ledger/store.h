@@ -155,6 +155,7 @@ struct sal_offer {
         bool counted;
         bool excluded;                   /* its cohort was held: in no sum */
         bool anonymous;                  /* of a machine without a credential: in no test, under a limit of its own */
+        bool offline; /* an outcome that came without an offer: settled from the start, in no sum; never changes */
         bool late_applied;               /* `applied` came after it had settled otherwise: prevents a second offer */
         char boot_id[SAL_BOOT_ID_BYTES]; /* of the poll that it answered */
         int64_t made_ms, applied_ms, settled_ms;   /* unix_ms; 0: not yet */
@@ -192,6 +193,8 @@ enum sal_status sal_offer_each_special(struct sal_tx *tx, int64_t campaign_row, 
 /* Counted, not excluded offers of a campaign and period that carry cohort j. */
 enum sal_status sal_offer_each_cohort(struct sal_tx *tx, int64_t campaign_row, int64_t period, int j,
                                       bool (*each)(void *arg, const struct sal_offer *offer), void *arg);
+/* How many outcomes without an offer a campaign has. */
+enum sal_status sal_offer_count_offline(struct sal_tx *tx, int64_t campaign_row, int64_t *ret);
 /* Ids of all machines that hold any offer of a live campaign, and of those within relapse reach: for the offer filter.
  * An id may come more than once, and one out of reach may come too. */
 enum sal_status sal_offer_each_live_machine(struct sal_tx *tx, bool (*each)(void *arg, const char *machine_id),
@@ -203,8 +206,8 @@ struct sal_ring_counts {
 };
 enum sal_status sal_ring_counts_get(struct sal_tx *tx, int64_t campaign_row,
                                     struct sal_ring_counts ret[static SAL_PLAN_MAX_RINGS]);
-/* The store keeps these sums by itself with each insert and update of an offer. A machine counts in the ring of its
- * first offer. */
+/* The store keeps these sums by itself with each insert and update of an offer, those that are `offline` left out. A
+ * machine counts in the ring of its first offer. */
 
 /* Reports, kept for people; at most 16 per offer (a further one is dropped silently). log and actions may be NULL. */
 struct sal_report_row {

@@ -45,11 +45,15 @@ static json_t *rings_view(const struct sal_act *act, const struct sal_campaign_r
         return rings;
 }
 
-static json_t *counts_view(const struct sal_campaign_row *row) {
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "offers", (json_int_t)row->offers_made, "unsettled",
+/* `offline` stands beside the sums, in none of them. */
+static json_t *counts_view(const struct sal_act *act, const struct sal_campaign_row *row) {
+        int64_t offline = 0;
+        sal_offer_count_offline(act->tx, row->row, &offline);
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "offers", (json_int_t)row->offers_made, "unsettled",
                          (json_int_t)row->unsettled, "succeeded", (json_int_t)row->succeeded, "failed",
                          (json_int_t)row->failed, "silent", (json_int_t)row->silent, "not_applicable",
-                         (json_int_t)row->not_applicable, "recalled", (json_int_t)row->recalled);
+                         (json_int_t)row->not_applicable, "recalled", (json_int_t)row->recalled,
+                         "offline", (json_int_t)offline);
 }
 
 static json_t *evidence_view(const struct sal_live *live) {
@@ -132,7 +136,7 @@ json_t *sal_campaign_view(const struct sal_act *act, const struct sal_campaign_r
                           (json_int_t)campaign->priority, "drill", (int)campaign->drill, "created_at",
                           sal_view_time(row->created_ms), "started_at", sal_view_time(row->started_ms), "not_before",
                           sal_view_time(campaign->not_before_ms), "expires", sal_view_time(campaign->expires_ms),
-                          "rings", rings_view(act, row, live, &campaign->plan), "counts", counts_view(row));
+                          "rings", rings_view(act, row, live, &campaign->plan), "counts", counts_view(act, row));
         if (!view)
                 return NULL;
         if (row->halt_decision)
@@ -349,6 +353,8 @@ json_t *sal_view_offer(const struct sal_act *act, const struct sal_plan *plan, c
         sal_machine_done(&machine);
         if (view && offer->late_applied)
                 json_object_set_new(view, "late_applied", json_true());
+        if (view && offer->offline)
+                json_object_set_new(view, "offline", json_true());
         if (view && reports) {
                 json_t *list = json_array();
                 sal_report_each(act->tx, offer->row, report_view, list);

@@ -22,6 +22,10 @@ struct sal_report {
         bool valid;        /* false: answered as not accepted */
         char offer_id[24]; /* as it came, for the answer; "" when it was none */
         int64_t offer_row;
+        /* An outcome without an offer, applied from a bundle: what was applied. "" for a report about an offer. */
+        char campaign[SAL_CAMPAIGN_ID_BYTES];
+        int64_t version;
+        char target_sha256[65]; /* of the envelope */
         enum sal_offer_event event;
         char stage[16];
         char boot_id[SAL_BOOT_ID_BYTES];
@@ -84,7 +88,8 @@ struct sal_touch {
 };
 enum sal_status sal_touch_run(struct sal_service *service, struct sal_tx *tx, const struct sal_touch *touch);
 
-/* One report of one machine. Errors: SAL_E_UNAUTHENTICATED, SAL_E_NOT_FOUND (no such offer of this machine). */
+/* One report of one machine. Errors: SAL_E_UNAUTHENTICATED, SAL_E_NOT_FOUND (no such offer of this machine; no such
+ * campaign). */
 enum sal_status sal_report_run(struct sal_service *service, struct sal_tx *tx, const char *machine_id,
                                const struct sal_identity *identity, struct sal_report *report, struct sal_err *reterr);
 

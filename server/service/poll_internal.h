@@ -41,6 +41,12 @@ enum sal_status sal_machine_see(struct sal_engine *engine, struct sal_tx *tx, st
 enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                 struct sal_report *report, struct sal_err *reterr);
 
+/* The same of one that names a campaign instead of an offer (outcome.c): it was applied from a bundle. It is kept as an
+ * offer that stands in no sum, moves nothing that is decided, and, where it was applied, prevents an offer of that
+ * version. A repeat is not accepted. Errors: SAL_E_NOT_FOUND, SAL_E_UNAUTHENTICATED (of an anonymous machine). */
+enum sal_status sal_outcome_take(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                 struct sal_report *report, struct sal_err *reterr);
+
 /* Where a machine stands after this answer. */
 enum sal_standing sal_standing_of(enum sal_poll_reason reason, enum sal_reason answer, bool volume_locked,
                                   enum sal_standing before, const char **ret_reason);

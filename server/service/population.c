@@ -14,10 +14,10 @@
 
 enum { SCAN_PIECE = 256 };
 
+/* An outcome that came without an offer is none: it must not change who is known to wait. */
 static bool see_offer(void *arg, const struct sal_offer *offer) {
-        (void)offer;
-        *(bool *)arg = true;
-        return false;
+        *(bool *)arg = !offer->offline;
+        return offer->offline;
 }
 
 static enum sal_status has_offer(const struct sal_engine *engine, struct sal_tx *tx, const struct sal_live *live,
@@ -25,7 +25,7 @@ static enum sal_status has_offer(const struct sal_engine *engine, struct sal_tx 
         *ret = false;
         if (!sal_filter_test(engine->service->filter, machine->id))
                 return SAL_OK;
-        return sal_offer_each_of_machine(tx, machine->row, live->row.row, 1, see_offer, ret);
+        return sal_offer_each_of_machine(tx, machine->row, live->row.row, 0, see_offer, ret);
 }
 
 static bool cohort_held(const struct sal_live *live, const struct sal_facts *facts) {

@@ -89,6 +89,8 @@ enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, st
         struct sal_offer offer;
         report->accepted = false;
         report->state = "unknown";
+        if (report->campaign[0])
+                return sal_outcome_take(engine, tx, machine, report, reterr);
         enum sal_status status = machine->row ? sal_offer_get(tx, report->offer_row, &offer) : SAL_E_NOT_FOUND;
         if (status == SAL_E_NOT_FOUND || (!status && offer.machine_row != machine->row))
                 return sal_fail_at(reterr, SAL_E_NOT_FOUND, "/offer_id", "this machine has no offer %s",

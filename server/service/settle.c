@@ -288,6 +288,8 @@ struct earlier {
 
 static bool look_earlier(void *arg, const struct sal_offer *offer) {
         struct earlier *earlier = arg;
+        if (offer->offline)
+                return true; /* no attempt of the server's, and in no count */
         earlier->any = true;
         if (offer->incarnation != earlier->machine->incarnation)
                 return true;

@@ -167,34 +167,18 @@ static void step(sqlite3 *db, sqlite3_stmt *statement) {
 
 static void plain_offer(sqlite3 *db, sqlite3_stmt *insert, sqlite3_stmt *cohort, int number) {
         struct sal_offer o = offer_number(number);
-        const int64_t numbers[] = {o.campaign_row,
-                                   o.machine_row,
-                                   o.attempt,
-                                   o.incarnation,
-                                   o.period,
-                                   o.ring,
-                                   o.state,
-                                   o.cause,
-                                   o.can_healthy,
-                                   o.counted,
-                                   o.excluded,
-                                   o.late_applied,
-                                   o.made_ms,
-                                   o.applied_ms,
-                                   o.settled_ms,
-                                   o.made_served_ms,
-                                   o.applied_served_ms,
-                                   o.due_kind,
-                                   o.due_served_ms,
-                                   o.slot_i,
-                                   o.slot_o,
-                                   o.stage};
+        const int64_t numbers[] = {
+                o.campaign_row, o.machine_row,   o.attempt,     o.incarnation, o.period,         o.ring,
+                o.state,        o.cause,         o.can_healthy, o.counted,     o.excluded,       o.late_applied,
+                o.anonymous,    o.made_ms,       o.applied_ms,  o.settled_ms,  o.made_served_ms, o.applied_served_ms,
+                o.due_kind,     o.due_served_ms, o.slot_i,      o.slot_o,      o.stage};
         for (int i = 0; i < (int)SAL_ARRAY_LEN(numbers); i++)
                 sqlite3_bind_int64(insert, i + 1, numbers[i]);
         char cohorts[32];
         snprintf(cohorts, sizeof cohorts, "%d,%d", o.cohorts[0], o.cohorts[1]);
-        sqlite3_bind_text(insert, 23, o.boot_id, -1, SQLITE_STATIC);
-        sqlite3_bind_text(insert, 24, cohorts, -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 24, o.boot_id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 25, cohorts, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(insert, 26, o.offline);
         step(db, insert);
         int64_t row = sqlite3_last_insert_rowid(db);
         for (size_t i = 0; o.counted && i < o.cohort_count; i++) {
@@ -232,7 +216,7 @@ static double run_plain(const char *path, int offers) {
                     "settings");
         sqlite3_stmt *begin = prepare(db, "BEGIN"), *commit = prepare(db, "COMMIT");
         sqlite3_stmt *insert = prepare(db, "INSERT INTO offer VALUES (NULL,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-                                           "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)");
+                                           "?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)");
         sqlite3_stmt *cohort = prepare(db, "INSERT INTO offer_cohort VALUES (1, 1, ?1, ?2)");
         sqlite3_stmt *journal = prepare(db, "INSERT INTO journal VALUES (?1, ?2, 0, 1, ?3, 0, 'bench', ?4, 'broad', "
                                             "NULL)");

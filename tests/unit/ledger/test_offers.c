@@ -61,6 +61,8 @@ static void assert_same_offer(const struct sal_offer *a, const struct sal_offer 
                 {a->counted, b->counted},
                 {a->excluded, b->excluded},
                 {a->late_applied, b->late_applied},
+                {a->anonymous, b->anonymous},
+                {a->offline, b->offline},
                 {a->made_ms, b->made_ms},
                 {a->applied_ms, b->applied_ms},
                 {a->settled_ms, b->settled_ms},
@@ -249,14 +251,16 @@ static void check_ring_sums(struct fixture *f, int64_t campaign_row) {
                                          rings[i].not_applicable};
                 for (size_t k = 0; k < SAL_ARRAY_LEN(sums); k++) {
                         snprintf(text, sizeof text,
-                                 "SELECT coalesce(%s, 0) FROM offer WHERE campaign_row = %d AND ring = %d", sums[k],
-                                 (int)campaign_row, i);
+                                 "SELECT coalesce(%s, 0) FROM offer WHERE campaign_row = %d AND ring = %d AND "
+                                 "offline = 0",
+                                 sums[k], (int)campaign_row, i);
                         assert_int_equal(found[k], sql_int(f, text));
                 }
                 snprintf(
                         text, sizeof text,
                         "SELECT count(*) FROM offer o WHERE campaign_row = %d AND ring = %d AND row = (SELECT min(row) "
-                        "FROM offer p WHERE p.campaign_row = o.campaign_row AND p.machine_row = o.machine_row)",
+                        "FROM offer p WHERE p.campaign_row = o.campaign_row AND p.machine_row = o.machine_row AND "
+                        "p.offline = 0)",
                         (int)campaign_row, i);
                 assert_int_equal(rings[i].machines, sql_int(f, text));
         }
@@ -267,6 +271,7 @@ static enum sal_status churn(struct sal_tx *tx, void *arg) {
         for (int i = 0; i < 20; i++) {
                 struct sal_offer offer = sample_offer(1 + rand_r(seed) % 2, 1 + rand_r(seed) % 10);
                 offer.ring = rand_r(seed) % 3;
+                offer.offline = rand_r(seed) % 5 == 0;
                 assert_ok(sal_offer_insert(tx, &offer));
                 struct sal_offer old;
                 assert_ok(sal_offer_get(tx, 1 + rand_r(seed) % offer.row, &old));
@@ -289,6 +294,37 @@ static void ring_sums_hold_through_rollbacks_and_restarts(void **state) {
                         fixture_reopen(f);
         }
         assert_true(rolled_back > 5);
+}
+
+static enum sal_status offline(struct sal_tx *tx, void *arg) {
+        (void)arg;
+        struct sal_ring_counts rings[SAL_PLAN_MAX_RINGS];
+        struct sal_offer outcome = sample_offer(1, 1), read, offer = sample_offer(1, 1);
+        outcome.offline = true;
+        outcome.counted = false;
+        outcome.state = SAL_OFFER_SUCCEEDED;
+        outcome.due_kind = SAL_DUE_NONE;
+        int64_t count = -1;
+        assert_ok(sal_offer_insert(tx, &outcome));
+        assert_ok(sal_offer_get(tx, outcome.row, &read));
+        assert_same_offer(&outcome, &read);
+        assert_ok(sal_ring_counts_get(tx, 1, rings));
+        assert_int_equal(rings[0].machines + rings[0].offered + rings[0].succeeded, 0);
+        /* The machine's first offer is still to come. */
+        assert_ok(sal_offer_insert(tx, &offer));
+        assert_ok(sal_ring_counts_get(tx, 1, rings));
+        assert_int_equal(rings[0].machines, 1);
+        assert_ok(sal_offer_count_offline(tx, 1, &count));
+        assert_int_equal(count, 1);
+        assert_ok(sal_offer_count_offline(tx, 2, &count));
+        assert_int_equal(count, 0);
+        return SAL_OK;
+}
+
+static void an_outcome_without_an_offer_stands_in_no_sum(void **state) {
+        struct fixture *f = *state;
+        run(f, offline, NULL);
+        check_ring_sums(f, 1);
 }
 
 /* More campaigns than the memory of sums holds, all changed in one transaction. */
@@ -377,6 +413,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(offers_of_a_campaign_by_state, setup_filled, teardown),
                 cmocka_unit_test_setup_teardown(offers_of_a_cohort, setup_filled, teardown),
                 cmocka_unit_test_setup_teardown(ring_sums_hold_through_rollbacks_and_restarts, setup_filled, teardown),
+                cmocka_unit_test_setup_teardown(an_outcome_without_an_offer_stands_in_no_sum, setup_filled, teardown),
                 cmocka_unit_test_setup_teardown(sums_of_many_campaigns, setup_filled, teardown),
                 cmocka_unit_test_setup_teardown(an_offer_needs_its_machine, setup_filled, teardown),
                 cmocka_unit_test_setup_teardown(the_filter_knows_who_may_hold_an_offer, setup_filled, teardown),

@@ -71,7 +71,7 @@ static inline bool recount_offer(void *arg, const struct sal_offer *offer) {
         struct recount *recount = arg;
         const char *undoes = recount->live->launch->campaign->undoes;
         struct sal_campaign_row row = {0};
-        if (offer->campaign_row == recount->live->row.row)
+        if (offer->campaign_row == recount->live->row.row && !offer->offline)
                 recount->has_offer = true;
         assert_ok(sal_campaign_row_get_row(recount->tx, offer->campaign_row, &row));
         const char *state = sal_offer_state_name(offer->state), *cause = sal_cause_name(offer->cause);
@@ -126,7 +126,8 @@ static inline void check_population(struct world *w) {
 #define check_equal(w, live, value, condition)                                                                        \
         do {                                                                                                          \
                 char sql_[320];                                                                                       \
-                snprintf(sql_, sizeof sql_, "SELECT count(*) FROM offer WHERE campaign_row = %" PRId64 " AND %s",     \
+                snprintf(sql_, sizeof sql_,                                                                           \
+                         "SELECT count(*) FROM offer WHERE campaign_row = %" PRId64 " AND offline = 0 AND %s",        \
                          (live)->row.row, condition);                                                                 \
                 int64_t counted_ = sql_int(w, sql_);                                                                  \
                 if (counted_ != (value))                                                                              \
@@ -191,10 +192,12 @@ static inline enum sal_status journal_job(struct world *w, struct sal_tx *tx, vo
         return SAL_OK;
 }
 
-/* The newest row of every offer and campaign tells the state that it is in: no change went by in silence. */
+/* The newest row of every offer and campaign tells the state that it is in: no change went by in silence. What came
+ * without an offer is told by a report. */
 static inline void check_told(struct world *w) {
         assert_int_equal(sql_int(w,
-                                 "SELECT count(*) FROM offer o WHERE (SELECT type * 100 + cause FROM journal WHERE "
+                                 "SELECT count(*) FROM offer o WHERE offline = 0 AND (SELECT type * 100 + cause FROM "
+                                 "journal WHERE "
                                  "offer_row = o.row AND type IN (0, 2, 3, 4, 5, 6) ORDER BY seq DESC LIMIT 1) IS NOT "
                                  "(CASE state WHEN 0 THEN 0 ELSE state + 1 END) * 100 + cause"),
                          0);
