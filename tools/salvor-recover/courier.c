@@ -110,6 +110,15 @@ void sal_courier_send_all(struct sal_courier *courier) {
         }
 }
 
+/* By the offer, or, from a bundle, by the campaign. */
+static void name_applied(json_t *report, const json_t *applied) {
+        static const char *const offered[] = {"offer_id", NULL}, *const found[] = {"campaign", "version",
+                                                                                   "target_sha256", NULL};
+        const char *sha256 = json_string_value(json_object_get(applied, "target_sha256"));
+        for (const char *const *key = sha256 && *sha256 ? found : offered; *key; key++)
+                json_object_set(report, *key, json_object_get(applied, *key));
+}
+
 enum sal_status sal_courier_send_healthy(struct sal_courier *courier, const char *boot_id, bool *ret_sent,
                                          struct sal_err *reterr) {
         sal_autofree char *bytes = NULL;
@@ -121,9 +130,9 @@ enum sal_status sal_courier_send_healthy(struct sal_courier *courier, const char
                 return SAL_OK;
         if (status || (status = sal_json_parse(bytes, len, 4, &applied, reterr)))
                 return status;
-        sal_autojson json_t *report =
-                json_pack("{s:s,s:s,s:O,s:s,s:[],s:s}", "machine_id", courier->machine_id, "boot_id", boot_id,
-                          "offer_id", json_object_get(applied, "offer_id"), "stage", "healthy", "actions", "log", "");
+        sal_autojson json_t *report = json_pack("{s:s,s:s,s:s,s:[],s:s}", "machine_id", courier->machine_id, "boot_id",
+                                                boot_id, "stage", "healthy", "actions", "log", "");
+        name_applied(report, applied);
         sal_autofree char *body = report ? sal_json_dump(report) : NULL;
         if (!body)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for the report");

@@ -24,13 +24,19 @@ int64_t sal_floor_ms(struct sal_store *store) {
         return kept > build ? kept : build;
 }
 
-enum sal_status sal_floor_raise(struct sal_store *store, int64_t unix_ms, struct sal_err *reterr) {
+enum sal_status sal_floor_raise(struct sal_store *store, int64_t unix_ms, int64_t vouched_ms, struct sal_err *reterr) {
+        if (unix_ms > vouched_ms)
+                unix_ms = vouched_ms;
         if (unix_ms <= sal_floor_ms(store))
                 return SAL_OK;
         char when[SAL_TIME_BYTES], text[64];
         sal_time_format(unix_ms, when);
         int len = snprintf(text, sizeof text, "{\"not_before\":\"%s\"}", when);
         return sal_store_put(store, "time.json", text, (size_t)len, reterr);
+}
+
+enum sal_status sal_floor_forget(struct sal_store *store, struct sal_err *reterr) {
+        return sal_store_remove(store, "time.json", reterr);
 }
 
 int64_t sal_client_time_ms(int64_t floor_ms, int64_t server_ms, int64_t own_ms) {

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "salvor-recover/act.h"
+#include "salvor-recover/done.h"
 #include "salvor-recover/filter.h"
 #include "salvor-recover/survey.h"
 
@@ -53,22 +54,23 @@ bool sal_job_is_open(const struct sal_job *job) {
         return sal_store_has(job->store, "work.json");
 }
 
-static bool names_offer(const struct sal_job *job, const char *name, const char *offer_id) {
+/* Is `value` what the stored document says of `key`? */
+static bool says(const struct sal_job *job, const char *name, const char *key, const char *value) {
         sal_autofree char *bytes = NULL;
         sal_autojson json_t *document = NULL;
         size_t len = 0;
         if (sal_store_get(job->store, name, SAL_STORE_REPORT_MAX_BYTES, &bytes, &len, NULL) ||
             sal_json_parse(bytes, len, SAL_JSON_MAX_DEPTH, &document, NULL))
                 return false;
-        const char *known = json_string_value(json_object_get(document, "offer_id"));
-        return known && strcmp(known, offer_id) == 0;
+        const char *known = json_string_value(json_object_get(document, key));
+        return *value && known && strcmp(known, value) == 0;
 }
 
 /* The report of this work is on its way, or there. */
 static bool is_reported(const struct sal_job *job, const struct sal_work *work) {
         char name[SAL_STORE_NAME_BYTES];
         snprintf(name, sizeof name, "reports/%s.json", work->offer_id);
-        return work->reported || sal_store_has(job->store, name) || names_offer(job, "sent.json", work->offer_id);
+        return work->reported || sal_store_has(job->store, name) || says(job, "sent.json", "offer_id", work->offer_id);
 }
 
 /* Stores the report; where that cannot be done it is sent at once, for it must not be lost with this process. */
@@ -93,6 +95,18 @@ static enum sal_status report(const struct sal_job *job, struct sal_work *work, 
         return SAL_OK;
 }
 
+/* What --healthy will need, and what a bundle asks about. */
+static void note_applied(const struct sal_job *job, const struct sal_work *work) {
+        struct sal_err cause = {0};
+        if (put_json_take(job->store, "applied.json",
+                          json_pack("{s:s,s:s,s:I,s:s}", "offer_id", work->offer_id, "campaign", work->campaign,
+                                    "version", (json_int_t)work->version, "target_sha256", work->target_sha256),
+                          &cause))
+                sal_log(SAL_LOG_ERROR, "recover.healthy_will_not_be_sent", SAL_F_STR("detail", cause.detail));
+        if (sal_done_add(job->store, work->campaign, work->version, &cause))
+                sal_log(SAL_LOG_WARNING, "recover.state_not_kept", SAL_F_STR("detail", cause.detail));
+}
+
 /* Stores the report (and, when it was applied, what --healthy will need), then ends the work. Each file is written
  * whole, and the report last of what counts: an interruption before it stores the same again, one after it finds it.
  * What was put aside is removed last, when nothing can ask for it any more. */
@@ -101,12 +115,8 @@ static enum sal_status settle(const struct sal_job *job, struct sal_work *work, 
         struct sal_act act = {.tree = job->tree, .store = job->store, .work = work};
         struct sal_err cause = {0};
         enum sal_status status = SAL_OK;
-        if (outcome == SAL_OUTCOME_APPLIED && !is_reported(job, work) &&
-            put_json_take(job->store, "applied.json",
-                          json_pack("{s:s,s:s,s:I}", "offer_id", work->offer_id, "campaign", work->campaign, "version",
-                                    (json_int_t)work->version),
-                          &cause))
-                sal_log(SAL_LOG_ERROR, "recover.healthy_will_not_be_sent", SAL_F_STR("detail", cause.detail));
+        if (outcome == SAL_OUTCOME_APPLIED && !is_reported(job, work))
+                note_applied(job, work);
         if (!is_reported(job, work))
                 status = report(job, work, outcome, reterr);
         if (status)
@@ -128,6 +138,8 @@ static struct sal_work *new_work(const struct sal_job *job, const struct sal_job
         snprintf(work->boot_id, sizeof work->boot_id, "%s", job->boot_id);
         snprintf(work->campaign, sizeof work->campaign, "%s", offer->campaign);
         work->version = offer->version;
+        snprintf(work->target_sha256, sizeof work->target_sha256, "%s",
+                 offer->target_sha256 ? offer->target_sha256 : "");
         return work->root ? SAL_STEAL(work) : NULL;
 }
 
@@ -325,7 +337,8 @@ enum sal_status sal_job_refuse(const struct sal_job *job, const struct sal_job_o
 
 static enum sal_status resume_work(const struct sal_job *job, struct sal_work *work, enum sal_outcome *ret,
                                    struct sal_err *reterr) {
-        bool again = names_offer(job, "interrupted.json", work->offer_id);
+        bool again = says(job, "interrupted.json", "offer_id", work->offer_id) ||
+                     says(job, "interrupted.json", "target_sha256", work->target_sha256);
         enum sal_phase was = work->phase;
         struct sal_err cause = {0};
         enum sal_status status = go(job, work, again ? SAL_PHASE_EVENT_RESTART_AGAIN : SAL_PHASE_EVENT_RESTART, &cause);
@@ -344,7 +357,9 @@ static enum sal_status resume_work(const struct sal_job *job, struct sal_work *w
         if (was != work->phase && again)
                 sal_work_log(work, "interrupted for the second time while %s", sal_phase_name(was));
         if (work->phase == SAL_PHASE_UNDOING &&
-            put_json_take(job->store, "interrupted.json", json_pack("{s:s}", "offer_id", work->offer_id), &cause))
+            put_json_take(job->store, "interrupted.json",
+                          json_pack("{s:s,s:s}", "offer_id", work->offer_id, "target_sha256", work->target_sha256),
+                          &cause))
                 sal_log(SAL_LOG_WARNING, "recover.state_not_kept", SAL_F_STR("detail", cause.detail));
         status = put_back(job, work, reterr);
         if (!status && work->phase == SAL_PHASE_IDLE)

@@ -50,6 +50,8 @@ struct sal_job_offer {
         const char *offer_id; /* valid by sal_offer_id_valid */
         const char *campaign;
         int64_t version;
+        const char
+                *target_sha256; /* of a campaign from a bundle, whose offer_id means something here only; else NULL */
 };
 
 /* Carries the campaign out and stores the report. *ret_why (255 bytes at most) is a sentence for a person.
@@ -65,9 +67,9 @@ enum sal_status sal_job_refuse(const struct sal_job *job, const struct sal_job_o
                                struct sal_err *reterr);
 
 /* To be called first in every run: finishes what an earlier process left. An interrupted work is put back; the second
- * interruption of one offer stores the report `failed`. *ret says what was settled now (or SAL_OUTCOME_NONE). What
- * cannot be put back now is no error: sal_job_is_open tells.
- * Errors: SAL_E_CONFLICT when the work belongs to another --root; SAL_E_IO; SAL_E_NOMEM. */
+ * interruption of one offer (from bundles: of one campaign's target) stores the report `failed`. *ret says what was
+ * settled now (or SAL_OUTCOME_NONE). What cannot be put back now is no error: sal_job_is_open tells. Errors:
+ * SAL_E_CONFLICT when the work belongs to another --root; SAL_E_IO; SAL_E_NOMEM. */
 enum sal_status sal_job_resume(const struct sal_job *job, enum sal_outcome *ret, struct sal_err *reterr);
 
 /* Is there work in the state directory that is not at its end? */

@@ -13,10 +13,11 @@ static const char usage[] =
         "Usage: salvor-recover -c FILE --root DIR [OPTION]...\n"
         "Polls the server for a signed fix, carries it out on the system at DIR, verifies it, reports.\n"
         "\n"
-        "  -c, --config FILE   configuration: server, ca, root, policy, machine_id, token or token_file\n"
+        "  -c, --config FILE   configuration: server, ca, root, machine_id, token or token_file\n"
         "      --root DIR      the system to be recovered, mounted at DIR\n"
         "      --state DIR     what must outlive a crash (default /var/lib/salvor-recover)\n"
         "      --once          end after one answer\n"
+        "      --bundle DIR    without any network: verify and apply what `salvorctl bundle` wrote to DIR\n"
         "      --reason R      boot_failure (default), requested or drill\n"
         "      --fact K=V      a fact of this machine; may be given up to 64 times\n"
         "      --boot-id UUID  this boot (default: the kernel's)\n"
@@ -49,6 +50,7 @@ enum {
         OPTION_ROOT = 256,
         OPTION_STATE,
         OPTION_ONCE,
+        OPTION_BUNDLE,
         OPTION_REASON,
         OPTION_FACT,
         OPTION_BOOT_ID,
@@ -59,19 +61,13 @@ enum {
 };
 
 static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"root", required_argument, NULL, OPTION_ROOT},
-        {"state", required_argument, NULL, OPTION_STATE},
-        {"once", no_argument, NULL, OPTION_ONCE},
-        {"reason", required_argument, NULL, OPTION_REASON},
-        {"fact", required_argument, NULL, OPTION_FACT},
-        {"boot-id", required_argument, NULL, OPTION_BOOT_ID},
-        {"healthy", no_argument, NULL, OPTION_HEALTHY},
-        {"time", required_argument, NULL, OPTION_TIME},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, OPTION_VERSION},
-        {0},
+        {"config", required_argument, NULL, 'c'},           {"root", required_argument, NULL, OPTION_ROOT},
+        {"state", required_argument, NULL, OPTION_STATE},   {"once", no_argument, NULL, OPTION_ONCE},
+        {"bundle", required_argument, NULL, OPTION_BUNDLE}, {"reason", required_argument, NULL, OPTION_REASON},
+        {"fact", required_argument, NULL, OPTION_FACT},     {"boot-id", required_argument, NULL, OPTION_BOOT_ID},
+        {"healthy", no_argument, NULL, OPTION_HEALTHY},     {"time", required_argument, NULL, OPTION_TIME},
+        {"json", no_argument, NULL, OPTION_JSON},           {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, OPTION_VERSION},     {0},
 };
 
 static enum sal_status take_option(int option, const char *value, struct arguments *arguments, struct sal_err *reterr) {
@@ -88,6 +84,9 @@ static enum sal_status take_option(int option, const char *value, struct argumen
                 break;
         case OPTION_ONCE:
                 options->once = true;
+                break;
+        case OPTION_BUNDLE:
+                options->bundle = value;
                 break;
         case OPTION_HEALTHY:
                 options->healthy = true;
@@ -153,6 +152,8 @@ static enum sal_status read_arguments(int argc, char **argv, struct arguments *a
         if (!arguments->config || !arguments->options.root)
                 return sal_fail(reterr, SAL_E_USAGE, "%s is missing; see salvor-recover --help",
                                 arguments->config ? "--root DIR" : "-c FILE");
+        if (arguments->options.bundle && arguments->options.healthy)
+                return sal_fail(reterr, SAL_E_USAGE, "--healthy tells the server, --bundle is for where there is none");
         return *arguments->boot_id ? SAL_OK : kernel_boot_id(arguments->boot_id, reterr);
 }
 
@@ -168,8 +169,9 @@ static void print_result(const struct sal_rescue_result *result, bool as_json) {
         }
         sal_autojson json_t *document =
                 json_pack("{s:s,s:s,s:i}", "outcome", result->outcome, "detail", result->detail, "exit", result->exit);
-        if (document && *result->offer_id) {
+        if (document && *result->offer_id)
                 json_object_set_new(document, "offer_id", json_string(result->offer_id));
+        if (document && *result->campaign) {
                 json_object_set_new(document, "campaign", json_string(result->campaign));
                 json_object_set_new(document, "version", json_integer(result->version));
         }
@@ -202,7 +204,7 @@ int main(int argc, char **argv) {
         sigaction(SIGTERM, &action, NULL);
         sigaction(SIGINT, &action, NULL);
         signal(SIGPIPE, SIG_IGN);
-        if (sal_settings_read(arguments.config, &settings, &error))
+        if (sal_settings_read(arguments.config, !arguments.options.bundle, &settings, &error))
                 return fail(&error);
         arguments.options.settings = &settings;
         enum sal_status status = sal_rescue_run(&arguments.options, &result, &error);

@@ -184,13 +184,39 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *line, 
         return longer ? longer : list;
 }
 
+/* One exchange, after set_common and what else the caller has set. `headers` are taken. */
+static enum sal_status perform(struct sal_net *net, const struct sink *sink, struct curl_slist *headers, bool failed,
+                               struct sal_reply *reply, struct sal_err *reterr) {
+        curl_easy_setopt(net->curl, CURLOPT_HTTPHEADER, headers);
+        CURLcode code = failed ? CURLE_OUT_OF_MEMORY : curl_easy_perform(net->curl);
+        curl_slist_free_all(headers);
+        if (code != CURLE_OK)
+                return way_there(net, sink, code, reterr);
+        curl_off_t retry = 0;
+        curl_easy_getinfo(net->curl, CURLINFO_RESPONSE_CODE, &reply->http);
+        if (curl_easy_getinfo(net->curl, CURLINFO_RETRY_AFTER, &retry) == CURLE_OK && retry > 0)
+                reply->retry_after_seconds = (int64_t)retry;
+        if (reply->http >= 200 && reply->http < 300)
+                return SAL_OK;
+        if (reply->http < 400)
+                return sal_fail(reterr, SAL_E_UNREACHABLE, "%s answers %ld, which this client does not follow",
+                                net->server, reply->http);
+        return sal_client_problem((int)reply->http, reply->body.data ? reply->body.data : "", reply->body.len, reterr);
+}
+
+static char *url_of(const struct sal_net *net, const char *path, struct sal_err *reterr) {
+        char *url = NULL;
+        if (asprintf(&url, "%s%s", net->server, path) >= 0)
+                return url;
+        sal_fail(reterr, SAL_E_NOMEM, "no memory for HTTPS");
+        return NULL;
+}
+
 enum sal_status sal_net_exchange(struct sal_net *net, const char *path, const char *body, int64_t wait_seconds,
                                  size_t max_bytes, struct sal_reply *reply, struct sal_err *reterr) {
-        sal_autofree char *url = NULL;
-        if (asprintf(&url, "%s%s", net->server, path) < 0) {
-                url = NULL;
-                return sal_fail(reterr, SAL_E_NOMEM, "no memory for HTTPS");
-        }
+        sal_autofree char *url = url_of(net, path, reterr);
+        if (!url)
+                return SAL_E_NOMEM;
         sal_buf_clear(&reply->body);
         struct sink sink = {.net = net, .body = &reply->body, .max_bytes = max_bytes, .fd = -1};
         set_common(net, &sink, url);
@@ -210,30 +236,34 @@ enum sal_status sal_net_exchange(struct sal_net *net, const char *path, const ch
                 snprintf(prefer, sizeof prefer, "Prefer: wait=%lld", (long long)wait_seconds);
                 headers = add_header(headers, prefer, &failed);
         }
-        curl_easy_setopt(net->curl, CURLOPT_HTTPHEADER, headers);
-        CURLcode code = failed ? CURLE_OUT_OF_MEMORY : curl_easy_perform(net->curl);
-        curl_slist_free_all(headers);
-        if (code != CURLE_OK)
-                return way_there(net, &sink, code, reterr);
-        curl_off_t retry = 0;
-        curl_easy_getinfo(net->curl, CURLINFO_RESPONSE_CODE, &reply->http);
-        if (curl_easy_getinfo(net->curl, CURLINFO_RETRY_AFTER, &retry) == CURLE_OK && retry > 0)
-                reply->retry_after_seconds = (int64_t)retry;
-        if (reply->http >= 200 && reply->http < 300)
-                return SAL_OK;
-        if (reply->http < 400)
-                return sal_fail(reterr, SAL_E_UNREACHABLE, "%s answers %ld, which this client does not follow",
-                                net->server, reply->http);
-        return sal_client_problem((int)reply->http, reply->body.data ? reply->body.data : "", reply->body.len, reterr);
+        return perform(net, &sink, headers, failed, reply, reterr);
+}
+
+enum sal_status sal_net_get(struct sal_net *net, const char *path, size_t max_bytes, int64_t timeout_ms,
+                            struct sal_reply *reply, struct sal_err *reterr) {
+        sal_autofree char *url = url_of(net, path, reterr);
+        if (!url)
+                return SAL_E_NOMEM;
+        sal_buf_clear(&reply->body);
+        struct sink sink = {.net = net, .body = &reply->body, .max_bytes = max_bytes, .fd = -1};
+        set_common(net, &sink, url);
+        curl_easy_setopt(net->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+        curl_easy_setopt(net->curl, CURLOPT_LOW_SPEED_TIME, (long)SAL_NET_FILE_SLOW_SECONDS);
+        curl_easy_setopt(net->curl, CURLOPT_LOW_SPEED_LIMIT, (long)SAL_NET_FILE_SLOW_BYTES);
+        bool failed = false;
+        struct curl_slist *headers = add_header(NULL, "Accept: application/json, application/problem+json", &failed);
+        enum sal_status status = perform(net, &sink, headers, failed, reply, reterr);
+        /* Here the code counts, whatever a problem document calls itself. */
+        if (status && reply->http >= 400)
+                return reply->http == 404 ? SAL_E_NOT_FOUND : SAL_E_UNREACHABLE;
+        return status;
 }
 
 enum sal_status sal_net_fetch(struct sal_net *net, const char *path, int fd, int64_t have, int64_t length,
                               struct sal_err *reterr) {
-        sal_autofree char *url = NULL;
-        if (asprintf(&url, "%s%s", net->server, path) < 0) {
-                url = NULL;
-                return sal_fail(reterr, SAL_E_NOMEM, "no memory for HTTPS");
-        }
+        sal_autofree char *url = url_of(net, path, reterr);
+        if (!url)
+                return SAL_E_NOMEM;
         sal_autobuf struct sal_buf problem = SAL_BUF_INIT;
         struct sink sink = {.net = net, .body = &problem, .fd = fd, .have = have, .length = length};
         set_common(net, &sink, url);

@@ -23,6 +23,10 @@ enum {
         SAL_NET_REQUEST_SECONDS = 60, /* besides the seconds that a poll may be held */
         SAL_NET_SLOW_SECONDS = 60,    /* an artifact slower than SAL_NET_SLOW_BYTES per second for so long: given up */
         SAL_NET_SLOW_BYTES = 128,
+        SAL_NET_FILE_SECONDS = 30,      /* a metadata file; a target, which may be larger, SAL_NET_TARGET_SECONDS */
+        SAL_NET_TARGET_SECONDS = 120,   /* 512 KiB at 4.3 KiB/s */
+        SAL_NET_FILE_SLOW_SECONDS = 10, /* either, slower than SAL_NET_FILE_SLOW_BYTES per second for so long */
+        SAL_NET_FILE_SLOW_BYTES = 256,
         SAL_NET_PROBLEM_MAX_BYTES = 64 * 1024, /* of an answer that is an error */
 };
 
@@ -57,6 +61,11 @@ SAL_DEFINE_CLEANUP(sal_net, sal_net_free)
  * SAL_E_UNREACHABLE, SAL_E_TIMEOUT, SAL_E_UNTRUSTED (the server's certificate), SAL_E_TOO_LARGE (over max_bytes). */
 enum sal_status sal_net_exchange(struct sal_net *net, const char *path, const char *body, int64_t wait_seconds,
                                  size_t max_bytes, struct sal_reply *reply, struct sal_err *reterr);
+
+/* GET of a small file of at most max_bytes, which ends after timeout_ms, or earlier when it is too slow, or at the
+ * first byte too many. Errors: as above; SAL_E_TIMEOUT also for what was too slow; SAL_E_NOT_FOUND for 404 alone. */
+enum sal_status sal_net_get(struct sal_net *net, const char *path, size_t max_bytes, int64_t timeout_ms,
+                            struct sal_reply *reply, struct sal_err *reterr);
 
 /* GET of a file of known length into `fd`, appended; `have` bytes are there already and are not asked for again (RFC
  * 9110 section 14). A server that sends all of it instead makes the file begin anew. Errors: as above; SAL_E_IO when

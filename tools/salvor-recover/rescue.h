@@ -20,11 +20,15 @@ enum {
         SAL_RESCUE_BACK_OFF_SECONDS = 5, /* first pause when the server cannot be reached; doubles … */
         SAL_RESCUE_BACK_OFF_MAX_SECONDS = 300,
         SAL_RESCUE_UNDO_PAUSE_MS = 200, /* before putting back is tried again */
+        /* An answer that brings no metadata says that there is nothing newer. For so long that is believed of a server
+         * whose timestamp was fetched and verified by this process; then it is fetched again. */
+        SAL_RESCUE_RECHECK_SECONDS = 3600,
 };
 
 struct sal_rescue_options {
         const struct sal_settings *settings;
         const char *root, *state;
+        const char *bundle;       /* --bundle: a folder in the place of the server, or NULL */
         const char *reason;       /* "boot_failure", "requested", "drill" */
         const char *boot_id;      /* valid by sal_boot_id_valid */
         const char *const *facts; /* "name=value" */
@@ -37,7 +41,8 @@ struct sal_rescue_options {
 /* What the run came to, for the person or program that started it. */
 struct sal_rescue_result {
         enum sal_exit exit;
-        char outcome[32]; /* "applied" "not_applicable" "failed" "refused" "none" "wait" "unreachable" "healthy" … */
+        char outcome[32]; /* "applied" "not_applicable" "failed" "refused" "none" "wait" "unreachable" "healthy"
+                             "unable_to_update" … */
         char offer_id[SAL_OFFER_ID_BYTES], campaign[SAL_CAMPAIGN_ID_BYTES];
         int64_t version; /* 0: no campaign */
         char detail[512];

@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const char *const folders[] = {"work", "blobs", "reports", "kept"};
+static const char *const folders[] = {"work", "blobs", "reports", "kept", "tuf"};
 
 static enum sal_status fail_io(struct sal_err *reterr, const struct sal_store *store, const char *name, int number) {
         sal_fail(reterr, SAL_E_IO, "state file %.200s/%.100s: %s", store->path, name, strerror(number));

@@ -8,8 +8,10 @@
  *   reports/ID.json outcomes that the server has not yet answered; ID is the offer's
  *   sent.json       the newest outcome that it has answered
  *   applied.json    the newest applied offer, for --healthy
+ *   done.json       the campaigns that were applied here, newest last (done.h)
  *   interrupted.json  the offer whose work was interrupted
- *   time.json       a time that is known to have passed
+ *   time.json       a time that is known to have passed (floor.h)
+ *   tuf/            what is trusted (metadata.h)
  *   kept/           what the disk has damaged: for a person
  *
  * A file appears whole and synced, or not at all. Thread: one. Ownership: the store owns its descriptors.

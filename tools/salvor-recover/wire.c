@@ -3,14 +3,19 @@
 
 #include <string.h>
 
+static const char *const directive_names[] = {"none", "wait", "apply"};
+
+const char *sal_directive_name(enum sal_directive directive) {
+        return directive_names[directive];
+}
+
 static enum sal_status read_directive(const struct sal_json_at *at, struct sal_answer *answer, struct sal_err *reterr) {
-        static const char *const names[] = {"none", "wait", "apply"};
         const char *text = NULL;
         enum sal_status status = sal_json_string(at, "directive", true, 1, 32, &text, reterr);
         if (status)
                 return status;
-        for (size_t i = 0; i < SAL_ARRAY_LEN(names); i++) {
-                if (strcmp(names[i], text) == 0) {
+        for (size_t i = 0; i < SAL_ARRAY_LEN(directive_names); i++) {
+                if (strcmp(directive_names[i], text) == 0) {
                         answer->directive = (enum sal_directive)i;
                         return SAL_OK;
                 }
@@ -80,12 +85,25 @@ void sal_answer_done(struct sal_answer *answer) {
         answer->tree = NULL;
 }
 
-const char *sal_answer_file(const struct sal_answer *answer, const char *target, size_t *ret_len) {
-        const json_t *text = json_object_get(json_object_get(answer->tree, "files"), target);
+static const char *text_in(const struct sal_answer *answer, const char *member, const char *key, size_t *ret_len) {
+        const json_t *text = json_object_get(json_object_get(answer->tree, member), key);
         if (!json_is_string(text))
                 return NULL;
         *ret_len = json_string_length(text);
         return json_string_value(text);
+}
+
+const char *sal_answer_file(const struct sal_answer *answer, const char *target, size_t *ret_len) {
+        return text_in(answer, "files", target, ret_len);
+}
+
+const char *sal_answer_metadata(const struct sal_answer *answer, const char *name, size_t *ret_len) {
+        return text_in(answer, "metadata", name, ret_len);
+}
+
+bool sal_answer_says_no_news(const struct sal_answer *answer) {
+        const json_t *metadata = json_object_get(answer->tree, "metadata");
+        return json_is_object(metadata) && json_object_size(metadata) == 0;
 }
 
 bool sal_answer_has_report(const struct sal_answer *answer, size_t index, const char *offer_id) {
@@ -95,11 +113,12 @@ bool sal_answer_has_report(const struct sal_answer *answer, size_t index, const 
         return json_is_object(item) && (!answered || strcmp(answered, offer_id) == 0);
 }
 
-char *sal_poll_body(const char *machine_id, const char *boot_id, const char *reason, const struct sal_facts *facts,
-                    json_t *reports) {
-        sal_autojson json_t *body = json_pack("{s:s,s:s,s:s,s:o}", "machine_id", machine_id, "boot_id", boot_id,
-                                              "reason", reason, "facts", sal_facts_json(facts));
-        if (!body || (json_array_size(reports) > 0 && json_object_set(body, "reports", reports) != 0))
+char *sal_poll_body(const struct sal_poll_says *says) {
+        sal_autojson json_t *body =
+                json_pack("{s:s,s:s,s:s,s:o,s:O}", "machine_id", says->machine_id, "boot_id", says->boot_id, "reason",
+                          says->reason, "facts", sal_facts_json(says->facts), "have", says->have);
+        if (!body || (json_array_size(says->reports) > 0 && json_object_set(body, "reports", says->reports) != 0) ||
+            (says->reports_healthy && json_object_set_new(body, "can", json_pack("[s]", "healthy")) != 0))
                 return NULL;
         return sal_json_dump(body);
 }

@@ -43,11 +43,28 @@ void sal_answer_done(struct sal_answer *answer); /* NULL is allowed */
 /* The raw text of a target that came with the answer, or NULL. Borrowed. */
 const char *sal_answer_file(const struct sal_answer *answer, const char *target, size_t *ret_len);
 
+/* The raw text of a metadata file (by its served name) that came with the answer, or NULL. Borrowed. */
+const char *sal_answer_metadata(const struct sal_answer *answer, const char *name, size_t *ret_len);
+
+/* True when the answer has `metadata` and nothing in it: nothing is newer than what the poll's `have` named. */
+bool sal_answer_says_no_news(const struct sal_answer *answer);
+
+/* "none" "wait" "apply". */
+const char *sal_directive_name(enum sal_directive directive);
+
 /* True when item `index` of the poll's reports was answered, for this offer. */
 bool sal_answer_has_report(const struct sal_answer *answer, size_t index, const char *offer_id);
 
-/* The body of POST /v1/poll. `facts` and `reports` (an array) are borrowed. Handed over; NULL without memory. */
-char *sal_poll_body(const char *machine_id, const char *boot_id, const char *reason, const struct sal_facts *facts,
-                    json_t *reports);
+/* What a poll says. */
+struct sal_poll_says {
+        const char *machine_id, *boot_id, *reason;
+        const struct sal_facts *facts;
+        json_t *have;         /* sal_metadata_have */
+        json_t *reports;      /* an array */
+        bool reports_healthy; /* the full system will say that it is up: `can` */
+};
+
+/* The body of POST /v1/poll; everything is borrowed. Handed over; NULL without memory. */
+char *sal_poll_body(const struct sal_poll_says *says);
 
 #endif

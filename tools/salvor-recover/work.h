@@ -77,8 +77,9 @@ struct sal_work {
         char boot_id[SAL_BOOT_ID_BYTES];
         char campaign[SAL_CAMPAIGN_ID_BYTES];
         int64_t version;
-        char tag[SAL_WORK_TAG_BYTES]; /* random; names the hidden files */
-        bool reported;                /* the report is stored or sent; what is left is the work on the tree */
+        char target_sha256[SAL_SHA256_HEX_BYTES]; /* of a campaign from a bundle, which nobody offered; else "" */
+        char tag[SAL_WORK_TAG_BYTES];             /* random; names the hidden files */
+        bool reported; /* the report is stored or sent; what is left is the work on the tree */
         size_t action_count;
         struct sal_work_action actions[SAL_CAMPAIGN_MAX_ACTIONS];
         size_t step_count, step_capacity;
@@ -131,7 +132,8 @@ bool sal_file_facts_same(const struct sal_file_facts *facts, const struct stat *
 char *sal_work_dump(const struct sal_work *work);
 enum sal_status sal_work_parse(const char *bytes, size_t len, struct sal_work **ret, struct sal_err *reterr);
 
-/* The body of POST /v1/report for this work; `stage` as on the wire. A new reference, NULL without memory. */
+/* The body of POST /v1/report for this work; `stage` as on the wire. What nobody offered is named by campaign, version
+ * and target_sha256 in the place of an offer_id. A new reference, NULL without memory. */
 json_t *sal_work_report(const struct sal_work *work, const char *machine_id, const char *stage);
 
 /* "done" "skipped" "failed" "reverted". */

@@ -75,18 +75,30 @@ char *sal_work_dump(const struct sal_work *work) {
                                             time_json(work->dirs[i].atime), "mtime", time_json(work->dirs[i].mtime))))
                         return NULL;
         sal_autojson json_t *document =
-                json_pack("{s:s,s:s,s:o,s:s,s:s,s:s,s:I,s:s,s:b,s:o,s:O,s:O,s:s}", "schema", "salvor.work/1", "phase",
-                          sal_phase_name(work->phase), "root", path_json(work->root), "offer_id", work->offer_id,
-                          "boot_id", work->boot_id, "campaign", work->campaign, "version", (json_int_t)work->version,
-                          "tag", work->tag, "reported", work->reported, "actions", actions_json(work), "steps", steps,
-                          "dirs", dirs, "log", work->log.data ? work->log.data : "");
+                json_pack("{s:s,s:s,s:o,s:s,s:s,s:s,s:I,s:s,s:s,s:b,s:o,s:O,s:O,s:s}", "schema", "salvor.work/1",
+                          "phase", sal_phase_name(work->phase), "root", path_json(work->root), "offer_id",
+                          work->offer_id, "boot_id", work->boot_id, "campaign", work->campaign, "version",
+                          (json_int_t)work->version, "target_sha256", work->target_sha256, "tag", work->tag, "reported",
+                          work->reported, "actions", actions_json(work), "steps", steps, "dirs", dirs, "log",
+                          work->log.data ? work->log.data : "");
         return document ? sal_json_dump(document) : NULL;
 }
 
 json_t *sal_work_report(const struct sal_work *work, const char *machine_id, const char *stage) {
-        return json_pack("{s:s,s:s,s:s,s:s,s:o,s:s}", "machine_id", machine_id, "boot_id", work->boot_id, "offer_id",
-                         work->offer_id, "stage", stage, "actions", actions_json(work), "log",
-                         work->log.data ? work->log.data : "");
+        json_t *report = json_pack("{s:s,s:s,s:s,s:o,s:s}", "machine_id", machine_id, "boot_id", work->boot_id, "stage",
+                                   stage, "actions", actions_json(work), "log", work->log.data ? work->log.data : "");
+        if (!report)
+                return NULL;
+        int failed = *work->target_sha256
+                             ? json_object_set_new(report, "campaign", json_string(work->campaign)) |
+                                       json_object_set_new(report, "version", json_integer(work->version)) |
+                                       json_object_set_new(report, "target_sha256", json_string(work->target_sha256))
+                             : json_object_set_new(report, "offer_id", json_string(work->offer_id));
+        if (failed) {
+                json_decref(report);
+                return NULL;
+        }
+        return report;
 }
 
 /* ---- reading ---- */
@@ -230,7 +242,7 @@ static enum sal_status read_dirs(const struct sal_json_at *root, struct sal_work
 }
 
 static enum sal_status read_work(const struct sal_json_at *at, struct sal_work *work, struct sal_err *reterr) {
-        const char *schema = NULL, *phase = NULL, *log = NULL;
+        const char *schema = NULL, *phase = NULL, *log = NULL, *target_sha256 = "";
         enum sal_status status = sal_json_is_object(at, reterr);
         if (status || (status = sal_json_string(at, "schema", true, 1, 64, &schema, reterr)) ||
             (status = sal_json_string(at, "phase", true, 1, 32, &phase, reterr)) ||
@@ -239,6 +251,7 @@ static enum sal_status read_work(const struct sal_json_at *at, struct sal_work *
             (status = read_text(at, "boot_id", work->boot_id, sizeof work->boot_id, reterr)) ||
             (status = read_text(at, "campaign", work->campaign, sizeof work->campaign, reterr)) ||
             (status = sal_json_int(at, "version", true, 1, INT32_MAX, &work->version, reterr)) ||
+            (status = sal_json_string(at, "target_sha256", false, 0, 64, &target_sha256, reterr)) ||
             (status = read_text(at, "tag", work->tag, sizeof work->tag, reterr)) ||
             (status = sal_json_bool(at, "reported", true, &work->reported, reterr)) ||
             (status = read_actions(at, work, reterr)) || (status = read_steps(at, work, reterr)) ||
@@ -251,6 +264,9 @@ static enum sal_status read_work(const struct sal_json_at *at, struct sal_work *
         if (!sal_offer_id_valid(work->offer_id) || strlen(work->tag) != SAL_WORK_TAG_BYTES - 1 ||
             strspn(work->tag, "0123456789abcdef") != SAL_WORK_TAG_BYTES - 1)
                 return sal_json_fail(at, "offer_id", SAL_E_INVALID, reterr, "no offer id, or no tag");
+        if (*target_sha256 && !sal_is_sha256_hex(target_sha256))
+                return sal_json_fail(at, "target_sha256", SAL_E_INVALID, reterr, "no 64 lower-case hex digits");
+        snprintf(work->target_sha256, sizeof work->target_sha256, "%s", target_sha256);
         work->phase = (enum sal_phase)index;
         sal_buf_puts(&work->log, log);
         return SAL_OK;

@@ -81,23 +81,6 @@ static void time_never_goes_behind_the_floor(void **state) {
         assert_int_equal(sal_client_time_ms(1000, 500, 9000), 1000);
         assert_int_equal(sal_client_time_ms(1000, -1, 9000), 9000);
         assert_int_equal(sal_client_time_ms(1000, -1, 0), 1000);
-        assert_true(sal_floor_build_ms() > INT64_C(1700000000000));
-        struct fixture f;
-        struct sal_store *store = NULL;
-        fixture_init(&f);
-        assert_int_equal(sal_store_open(f.state, &store, NULL), SAL_OK);
-        assert_int_equal(sal_floor_ms(store), sal_floor_build_ms());
-        assert_int_equal(sal_floor_raise(store, 1000, NULL), SAL_OK);
-        assert_int_equal(sal_floor_ms(store), sal_floor_build_ms());
-        const int64_t later = (sal_floor_build_ms() / 1000 + 86400) * 1000;
-        assert_int_equal(sal_floor_raise(store, later, NULL), SAL_OK);
-        assert_int_equal(sal_floor_ms(store), later);
-        assert_int_equal(sal_floor_raise(store, later - 1, NULL), SAL_OK);
-        assert_int_equal(sal_floor_ms(store), later);
-        put(f.state, "time.json", "{\"not_before\":\"soon\"}", NULL);
-        assert_int_equal(sal_floor_ms(store), sal_floor_build_ms());
-        sal_store_free(store);
-        fixture_done(&f);
 }
 
 static void facts_are_of_the_machine_and_the_command_line(void **state) {
@@ -122,12 +105,40 @@ static void a_poll_says_who_asks(void **state) {
         (void)state;
         sal_auto(sal_facts) struct sal_facts *facts = NULL;
         assert_int_equal(sal_facts_parse_text("{\"os\":\"windows\"}", &facts), SAL_OK);
-        sal_autojson json_t *none = json_array(), *one = json_pack("[{s:s}]", "offer_id", "a");
-        sal_autofree char *plain = sal_poll_body("m1", "b1", "drill", facts, none);
-        sal_autofree char *with = sal_poll_body("m1", "b1", "drill", facts, one);
+        sal_autojson json_t *one = json_pack("[{s:s}]", "offer_id", "a");
+        sal_autojson json_t *have = json_pack("{s:i}", "root", 1);
+        struct sal_poll_says says = {
+                .machine_id = "m1", .boot_id = "b1", .reason = "drill", .facts = facts, .have = have};
+        sal_autofree char *plain = sal_poll_body(&says);
         assert_string_equal(plain, "{\"machine_id\":\"m1\",\"boot_id\":\"b1\",\"reason\":\"drill\","
-                                   "\"facts\":{\"os\":\"windows\"}}");
+                                   "\"facts\":{\"os\":\"windows\"},\"have\":{\"root\":1}}");
+        says.reports = one;
+        says.reports_healthy = true;
+        sal_autofree char *with = sal_poll_body(&says);
         assert_non_null(strstr(with, "\"reports\":[{\"offer_id\":\"a\"}]"));
+        assert_non_null(strstr(with, "\"can\":[\"healthy\"]"));
+}
+
+static void an_answer_brings_files(void **state) {
+        (void)state;
+        sal_autoanswer struct sal_answer answer = {0}, silent = {0}, empty = {0};
+        size_t len = 0;
+        assert_int_equal(parse("{\"directive\":\"none\",\"metadata\":{\"timestamp.json\":\"text\",\"2.root.json\":7},"
+                               "\"files\":{\"policy/trust-policy.json\":\"{}\"}}",
+                               &answer),
+                         SAL_OK);
+        assert_string_equal(sal_answer_metadata(&answer, "timestamp.json", &len), "text");
+        assert_int_equal(len, 4);
+        assert_null(sal_answer_metadata(&answer, "2.root.json", &len));
+        assert_null(sal_answer_metadata(&answer, "policy/trust-policy.json", &len));
+        assert_string_equal(sal_answer_file(&answer, "policy/trust-policy.json", &len), "{}");
+        assert_false(sal_answer_says_no_news(&answer));
+        /* silence about metadata is no word that there is none */
+        assert_int_equal(parse("{\"directive\":\"none\"}", &silent), SAL_OK);
+        assert_false(sal_answer_says_no_news(&silent));
+        assert_int_equal(parse("{\"directive\":\"none\",\"metadata\":{}}", &empty), SAL_OK);
+        assert_true(sal_answer_says_no_news(&empty));
+        assert_string_equal(sal_directive_name(SAL_DIRECTIVE_WAIT), "wait");
 }
 
 /* No answer makes the client poll in a loop, or sleep or give up at once or for ever. */
@@ -169,6 +180,7 @@ int main(void) {
                 cmocka_unit_test(time_never_goes_behind_the_floor),
                 cmocka_unit_test(facts_are_of_the_machine_and_the_command_line),
                 cmocka_unit_test(a_poll_says_who_asks),
+                cmocka_unit_test(an_answer_brings_files),
                 cmocka_unit_test(durations_are_brought_within_bounds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
