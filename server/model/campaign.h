@@ -135,4 +135,9 @@ enum sal_status sal_payload_path_check(const struct sal_json_at *at, const char 
 /* Says in words what the campaign does to a machine, one line per action, for a person who is about to sign. */
 void sal_campaign_describe(const struct sal_campaign *campaign, struct sal_buf *out);
 
+/* The parts of it: one action or one check in a line without its end; the plan's rings, pace and halt in lines. */
+void sal_action_describe(const struct sal_action *action, struct sal_buf *out);
+void sal_verify_describe(const struct sal_verify *verify, struct sal_buf *out);
+void sal_plan_describe(const struct sal_plan *plan, struct sal_buf *out);
+
 #endif

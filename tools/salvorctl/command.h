@@ -57,6 +57,9 @@ enum sal_option {
         SAL_OPT_DAYS,
         SAL_OPT_YES,
         SAL_OPT_PUBLIC_OUT,
+        SAL_OPT_PAE,
+        SAL_OPT_KEYID,
+        SAL_OPT_SIGNATURE,
         SAL_OPT_COUNT
 };
 #define SAL_BIT(option) (UINT64_C(1) << (option))
@@ -100,6 +103,7 @@ struct sal_ctl {
 extern const struct sal_command sal_commands_setup[];
 extern const struct sal_command sal_commands_draft[];
 extern const struct sal_command sal_commands_sign[];
+extern const struct sal_command sal_commands_outside[];
 extern const struct sal_command sal_commands_key[];
 extern const struct sal_command sal_commands_life[];
 extern const struct sal_command sal_commands_view[];
@@ -129,6 +133,10 @@ const char *sal_ctl_nth(const struct sal_ctl *ctl, enum sal_option option, size_
 /* The option as a whole number of min..max; stays as it was when it is not given. Errors: SAL_E_USAGE. */
 enum sal_status sal_ctl_int(const struct sal_ctl *ctl, enum sal_option option, int64_t min, int64_t max, int64_t *inout,
                             struct sal_err *reterr);
+
+/* Reads a file of the command line; "-" is standard input. Errors: those of sal_file_read. (draft.c) */
+enum sal_status sal_ctl_read_input(const char *path, size_t max_bytes, char **ret, size_t *ret_len,
+                                   struct sal_err *reterr);
 
 /* ---- connection (main.c) ---- */
 
@@ -173,5 +181,9 @@ enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campai
 /* The reason of an act: --reason; else, when `ask` and a person sits at the terminal, what they type; else a plain
  * sentence that names the user. Handed over. Errors: SAL_E_USAGE (empty, over 255 bytes), SAL_E_NOMEM. */
 enum sal_status sal_ctl_reason(const struct sal_ctl *ctl, bool ask, char **ret, struct sal_err *reterr);
+
+/* Asks the person at the terminal to type "yes" to `question`, unless --yes stands there. Where nobody can be asked:
+ * SAL_E_USAGE when `must` is true, else SAL_OK. Errors: SAL_E_REFUSED (another answer). */
+enum sal_status sal_ctl_ask_yes(const struct sal_ctl *ctl, const char *question, bool must, struct sal_err *reterr);
 
 #endif

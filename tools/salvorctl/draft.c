@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* salvorctl campaign create, payload, attach, delete: drafts and what belongs to them. */
+/* salvorctl campaign create, delete: drafts. */
 #include "base/clock.h"
 #include "base/encode.h"
 #include "client/config.h"
@@ -12,9 +12,8 @@
 
 #include <string.h>
 
-/* Reads a file of the command line; "-" is standard input. */
-static enum sal_status read_input(const char *path, size_t max_bytes, char **ret, size_t *ret_len,
-                                  struct sal_err *reterr) {
+enum sal_status sal_ctl_read_input(const char *path, size_t max_bytes, char **ret, size_t *ret_len,
+                                   struct sal_err *reterr) {
         if (strcmp(path, "-") != 0)
                 return sal_file_read(path, max_bytes, ret, ret_len, reterr);
         sal_autobuf struct sal_buf bytes = SAL_BUF_INIT;
@@ -109,7 +108,7 @@ static enum sal_status run_create(struct sal_ctl *ctl, struct sal_err *reterr) {
         size_t len = 0;
         sal_autobuf struct sal_buf payload = SAL_BUF_INIT;
         sal_auto(sal_campaign) struct sal_campaign *campaign = NULL;
-        enum sal_status status = read_input(ctl->args[0], SAL_CAMPAIGN_MAX_BYTES, &bytes, &len, reterr);
+        enum sal_status status = sal_ctl_read_input(ctl->args[0], SAL_CAMPAIGN_MAX_BYTES, &bytes, &len, reterr);
         if (!status)
                 status = complete(ctl, bytes, len, &payload, reterr);
         if (!status) /* said here with the pointer, before anything is sent */
@@ -138,71 +137,6 @@ static enum sal_status run_create(struct sal_ctl *ctl, struct sal_err *reterr) {
         return SAL_OK;
 }
 
-static enum sal_status run_payload(struct sal_ctl *ctl, struct sal_err *reterr) {
-        struct sal_ctl_campaign campaign;
-        enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_LIVE, &campaign, reterr);
-        if (status)
-                return status;
-        char path[SAL_CTL_PATH_BYTES];
-        sal_ctl_path(&campaign, "payload", path);
-        const struct sal_admin_call call = {.path = path, .accept = SAL_CAMPAIGN_TYPE ", application/problem+json"};
-        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
-        status = sal_admin_do(ctl->admin, &call, &reply, reterr);
-        if (status)
-                return status;
-        /* Exact bytes for a file or a pipe; a terminal gets the harmless form, line by line. */
-        const char *at = reply.body.data ? reply.body.data : "";
-        if (!isatty(STDOUT_FILENO)) {
-                fwrite(at, 1, reply.body.len, stdout);
-                return SAL_OK;
-        }
-        const char *end = at + reply.body.len;
-        while (at < end) {
-                const char *stop = memchr(at, '\n', (size_t)(end - at));
-                sal_autobuf struct sal_buf line = SAL_BUF_INIT;
-                sal_safe_append(&line, at, (size_t)((stop ? stop : end) - at));
-                printf("%s\n", line.data ? line.data : "");
-                at = stop ? stop + 1 : end;
-        }
-        return SAL_OK;
-}
-
-static enum sal_status run_attach(struct sal_ctl *ctl, struct sal_err *reterr) {
-        sal_autofree char *bytes = NULL;
-        size_t len = 0;
-        sal_autojson json_t *signature = NULL;
-        enum sal_status status = read_input(ctl->args[1], 64 * 1024, &bytes, &len, reterr);
-        if (!status)
-                status = sal_json_parse(bytes, len, SAL_JSON_MAX_DEPTH, &signature, reterr);
-        const char *keyid = sal_text(signature, "keyid");
-        const char *sig = sal_text(signature, "sig");
-        if (!status && (!*keyid || !*sig)) {
-                sal_fail(reterr, SAL_E_INVALID, "%.200s holds no {\"keyid\", \"sig\"}", ctl->args[1]);
-                sal_err_hint(reterr, "salvorctl campaign sign --payload FILE --key FILE prints one");
-                return SAL_E_INVALID;
-        }
-        struct sal_ctl_campaign campaign;
-        if (!status)
-                status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_UNSIGNED, &campaign, reterr);
-        if (status)
-                return status;
-        char path[SAL_CTL_PATH_BYTES];
-        sal_ctl_path(&campaign, "signatures", path);
-        sal_autojson json_t *body = json_pack("{s:s, s:s}", "keyid", keyid, "sig", sig);
-        const struct sal_admin_call call = {.method = "POST", .path = path, .body = body};
-        sal_autojson json_t *answer = NULL;
-        status = sal_admin_json(ctl->admin, &call, &answer, reterr);
-        if (!status)
-                status = sal_ctl_confirm_campaign(answer, campaign.id, campaign.version, NULL, reterr);
-        if (status)
-                return status;
-        if (ctl->json)
-                sal_out_json(answer);
-        else
-                sal_out_line(stdout, "attached the signature of key ", keyid, NULL);
-        return SAL_OK;
-}
-
 static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
         struct sal_ctl_campaign campaign;
         enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_UNSIGNED, &campaign, reterr);
@@ -224,22 +158,6 @@ const struct sal_command sal_commands_draft[] = {
          .help = "A payload may leave away trust_domain, version (the newest and one), not_before (now), expires\n"
                  "(7 days later) and rollout: they are written in behind \"id\"; the rest stays as it was written.",
          .run = run_create},
-        {.group = "campaign",
-         .verb = "payload",
-         .args = "ID[@V]",
-         .min_args = 1,
-         .max_args = 1,
-         .summary = "Print the exact bytes that are signed",
-         .run = run_payload},
-        {.group = "campaign",
-         .verb = "attach",
-         .args = "ID[@V] FILE",
-         .min_args = 2,
-         .max_args = 2,
-         .summary = "Add a signature that was made elsewhere (\"-\": standard input)",
-         .help = "FILE holds {\"keyid\", \"sig\"}, as `campaign sign --payload` prints it on the machine that has the "
-                 "key.",
-         .run = run_attach},
         {.group = "campaign",
          .verb = "delete",
          .args = "ID[@V]",

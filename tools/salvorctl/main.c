@@ -11,6 +11,7 @@ const struct sal_command *const sal_command_groups[] = {
         sal_commands_key,
         sal_commands_draft,
         sal_commands_sign,
+        sal_commands_outside,
         sal_commands_view,
         sal_commands_life,
         sal_commands_watch,

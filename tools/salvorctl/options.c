@@ -35,7 +35,7 @@ static const struct option_row {
         [SAL_OPT_ADMIN_PORT] = {"admin-port", "PORT", "of the admin plane (default 8444; 0: any)"},
         [SAL_OPT_OPS_PORT] = {"ops-port", "PORT", "of health and metrics (default 9464; 0: any)"},
         [SAL_OPT_TYPE] = {"type", "TYPE", "ed25519 or p256"},
-        [SAL_OPT_OUT] = {"out", "FILE", "where the private key goes; never overwritten"},
+        [SAL_OPT_OUT] = {"out", "FILE", "the file to make; never overwritten"},
         [SAL_OPT_NAME] = {"name", "NAME", "of the author (default: that of the file, or the key's label)"},
         [SAL_OPT_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "its first line is the passphrase, or the token's PIN"},
         [SAL_OPT_PASSPHRASE_FD] = {"passphrase-fd", "N", "the same from an open descriptor"},
@@ -55,6 +55,9 @@ static const struct option_row {
         [SAL_OPT_DAYS] = {"days", "N", "how long it is valid"},
         [SAL_OPT_YES] = {"yes", NULL, "do not ask"},
         [SAL_OPT_PUBLIC_OUT] = {"public-out", "FILE", "where the public half goes (PEM); never overwritten"},
+        [SAL_OPT_PAE] = {"pae", NULL, "what other programs sign: the payload with the DSSE words ahead of it"},
+        [SAL_OPT_KEYID] = {"keyid", "ID", "of the key that made the signature"},
+        [SAL_OPT_SIGNATURE] = {"signature", "FILE", "the signature's bytes, as openssl writes them"},
 };
 
 /* Edits (insert, drop, replace, swap of neighbours) from one word to the other; long words count as far. */

@@ -2,6 +2,7 @@
 /* salvorctl policy show, rings show, rings set. */
 #include "command.h"
 #include "confirm.h"
+#include "fetch.h"
 #include "out.h"
 #include "trust/file.h"
 #include "trust/policy.h"
@@ -23,28 +24,10 @@ static void join_words(struct sal_table *table, char *const *words, size_t count
         sal_table_text(table, count ? text.data : none);
 }
 
-/* The policy in force is the server's; without a server the folder's copy has to do. */
-static enum sal_status fetch_policy(struct sal_ctl *ctl, char **ret, size_t *ret_len, struct sal_err *reterr) {
-        const struct sal_admin_call call = {.path = "/api/v1/trust/policy"};
-        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
-        enum sal_status status = sal_admin_do(ctl->admin, &call, &reply, reterr);
-        if (!status) {
-                *ret = sal_buf_take(&reply.body, ret_len);
-                return *ret ? SAL_OK : sal_fail(reterr, SAL_E_NOMEM, "no memory for the policy");
-        }
-        if (status != SAL_E_UNREACHABLE)
-                return status;
-        const char *path = sal_admin_paths(ctl->admin)->policy;
-        status = sal_file_read(path, SAL_POLICY_MAX_BYTES, ret, ret_len, reterr);
-        if (!status)
-                sal_out_line(stderr, "the server does not answer; this is ", path, NULL);
-        return status;
-}
-
 static enum sal_status run_policy(struct sal_ctl *ctl, struct sal_err *reterr) {
         sal_autofree char *bytes = NULL;
         size_t len = 0;
-        enum sal_status status = fetch_policy(ctl, &bytes, &len, reterr);
+        enum sal_status status = sal_ctl_fetch_policy(ctl, &bytes, &len, reterr);
         sal_auto(sal_policy) struct sal_policy *policy = NULL;
         if (!status)
                 status = sal_policy_parse(bytes, len, &policy, reterr);

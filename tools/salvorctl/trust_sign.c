@@ -114,22 +114,6 @@ static void show(const struct signing *signing) {
                         (long long)draft->version - 1);
 }
 
-static enum sal_status ask(const struct sal_ctl *ctl, struct sal_err *reterr) {
-        if (sal_ctl_has(ctl, SAL_OPT_YES))
-                return SAL_OK;
-        if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-                sal_fail(reterr, SAL_E_USAGE, "nobody can be asked here, and nothing is signed unseen");
-                sal_err_hint(reterr, "--yes says that you have read what the file says");
-                return SAL_E_USAGE;
-        }
-        char line[16] = "";
-        fputs("Sign this? Type yes: ", stderr);
-        fflush(stderr);
-        if (!fgets(line, sizeof line, stdin) || strcmp(line, "yes\n") != 0)
-                return sal_fail(reterr, SAL_E_REFUSED, "nothing was signed");
-        return SAL_OK;
-}
-
 /* The key must be one whose signature counts, and not have signed. */
 static enum sal_status check_key(const struct signing *signing, const struct sal_public_key *key,
                                  struct sal_err *reterr) {
@@ -199,7 +183,7 @@ enum sal_status sal_ctl_trust_sign(struct sal_ctl *ctl, struct sal_err *reterr) 
         enum sal_status status = open_all(ctl, &signing, reterr);
         if (!status) {
                 show(&signing);
-                status = ask(ctl, reterr);
+                status = sal_ctl_ask_yes(ctl, "Sign this?", true, reterr);
         }
         if (!status)
                 status = add_signature(ctl, &signing, &after, keyid, reterr);
