@@ -72,37 +72,42 @@ static const int fatal[] = {
         SCMP_SYS(kexec_load),
 };
 
-/* With the descriptor they are for. */
-static int allow_descriptors(scmp_filter_ctx filter, int socket_fd, int marks_fd) {
-        const struct scmp_arg_cmp on_socket = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)socket_fd);
-        const struct scmp_arg_cmp on_marks = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)marks_fd);
-        int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(recvfrom), 1, on_socket);
-        if (!failed) /* without an address */
-                failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 2, on_socket,
-                                          SCMP_A4(SCMP_CMP_EQ, 0));
-        if (!failed)
-                failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(pwrite64), 1, on_marks);
-        if (!failed)
-                failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fdatasync), 1, on_marks);
-        if (!failed) /* the last words of the C library and of sanitizers */
-                failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-                                          SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
-        if (!failed)
-                failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1,
-                                          SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
-        return failed;
+/* A call that is allowed when its arguments are so. */
+struct rule {
+        int call;
+        unsigned count;
+        struct scmp_arg_cmp arguments[2];
+};
+
+static struct scmp_arg_cmp equals(unsigned argument, int value) {
+        return (struct scmp_arg_cmp){.arg = argument, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)value};
 }
 
-/* Memory of its own only, and none that can be run; signals to itself only (abort). */
-static int allow_memory(scmp_filter_ctx filter) {
-        const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-        int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, not_executable,
-                                      SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
-        if (!failed)
-                failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
-        if (!failed)
-                failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                          SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+static struct scmp_arg_cmp masked(unsigned argument, int mask, int value) {
+        return (struct scmp_arg_cmp){.arg = argument,
+                                     .op = SCMP_CMP_MASKED_EQ,
+                                     .datum_a = (scmp_datum_t)mask,
+                                     .datum_b = (scmp_datum_t)value};
+}
+
+/* Each descriptor for what it is there for: a socket without addresses, marks, and the last words of the C library on
+ * standard error. Memory of its own only, and none that can be run. Signals to itself only: abort sends one. */
+static int allow_with_arguments(scmp_filter_ctx filter, int socket_fd, int marks_fd) {
+        const struct rule rules[] = {
+                {SCMP_SYS(recvfrom), 2, {equals(0, socket_fd), equals(4, 0)}},
+                {SCMP_SYS(sendto), 2, {equals(0, socket_fd), equals(4, 0)}},
+                {SCMP_SYS(pwrite64), 1, {equals(0, marks_fd)}},
+                {SCMP_SYS(fdatasync), 1, {equals(0, marks_fd)}},
+                {SCMP_SYS(write), 1, {equals(0, STDERR_FILENO)}},
+                {SCMP_SYS(writev), 1, {equals(0, STDERR_FILENO)}},
+                {SCMP_SYS(mmap), 2, {masked(2, PROT_EXEC, 0), masked(3, MAP_ANONYMOUS, MAP_ANONYMOUS)}},
+                {SCMP_SYS(mprotect), 1, {masked(2, PROT_EXEC, 0)}},
+                {SCMP_SYS(tgkill), 1, {equals(0, getpid())}},
+        };
+        int failed = 0;
+        for (size_t i = 0; i < SAL_ARRAY_LEN(rules) && !failed; i++)
+                failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, rules[i].count,
+                                                rules[i].arguments);
         return failed;
 }
 
@@ -116,9 +121,7 @@ static enum sal_status load_filter(int socket_fd, int marks_fd, struct sal_err *
         for (size_t i = 0; i < SAL_ARRAY_LEN(fatal) && !failed; i++)
                 failed = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, fatal[i], 0);
         if (!failed)
-                failed = allow_descriptors(filter, socket_fd, marks_fd);
-        if (!failed)
-                failed = allow_memory(filter);
+                failed = allow_with_arguments(filter, socket_fd, marks_fd);
         if (!failed)
                 failed = seccomp_load(filter);
         seccomp_release(filter);

@@ -282,6 +282,7 @@ static void take_file(struct reader *r, int file, struct sal_signer_answer *ret)
         if (ret->versions[file] < 1 || ret->versions[file] > SAL_TUF_VERSION_MAX)
                 spoil(r, "version");
         ret->next.high_water[file] = ret->versions[file];
+        ret->next.expires_ms[file] = ret->expires_ms[file];
         if (!is_made(file))
                 return;
         struct sal_signer_bytes bytes = take_bytes(r, SAL_TUF_MAX_BYTES, sal_tuf_file_text((enum sal_tuf_file)file));

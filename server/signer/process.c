@@ -202,31 +202,6 @@ static enum sal_status choose_keys(const struct signer *signer, const struct sal
         return SAL_E_UNTRUSTED;
 }
 
-/* The expiry of a file that this process made or found good. */
-static enum sal_status expiry_of(enum sal_tuf_file file, const struct sal_buf *bytes, int64_t *ret_ms,
-                                 struct sal_err *reterr) {
-        static const char *const types[SAL_TUF_FILES] = {[SAL_TUF_FILE_TIMESTAMP] = "timestamp",
-                                                         [SAL_TUF_FILE_SNAPSHOT] = "snapshot",
-                                                         [SAL_TUF_FILE_CAMPAIGNS] = "targets"};
-        sal_auto(sal_tuf_document) struct sal_tuf_document *document = NULL;
-        enum sal_status status = sal_tuf_document_parse(bytes->data, bytes->len, types[file], &document, reterr);
-        if (!status)
-                *ret_ms = sal_tuf_document_expires_ms(document);
-        return status;
-}
-
-static enum sal_status describe(const struct signer *signer, const struct sal_tuf_root *root,
-                                struct sal_signer_answer *answer, struct sal_err *reterr) {
-        static const enum sal_tuf_file made[] = {SAL_TUF_FILE_TIMESTAMP, SAL_TUF_FILE_SNAPSHOT, SAL_TUF_FILE_CAMPAIGNS};
-        enum sal_status status = SAL_OK;
-        memcpy(answer->versions, answer->next.high_water, sizeof answer->versions);
-        answer->expires_ms[SAL_TUF_FILE_ROOT] = root->expires_ms;
-        answer->expires_ms[SAL_TUF_FILE_TARGETS] = signer->targets->expires_ms;
-        for (size_t i = 0; i < SAL_ARRAY_LEN(made) && !status; i++)
-                status = expiry_of(made[i], &answer->next.files[made[i]], &answer->expires_ms[made[i]], reterr);
-        return status;
-}
-
 /* Makes the files; what comes back may be given away: its versions are on disk. */
 static enum sal_status make(struct signer *signer, const struct sal_signer_request *request,
                             struct sal_signer_answer *answer, struct sal_err *reterr) {
@@ -261,10 +236,12 @@ static enum sal_status make(struct signer *signer, const struct sal_signer_reque
         if (!status)
                 status = sal_repository_make(&input, answer->verdicts, &answer->next, reterr);
         if (!status)
-                status = describe(signer, root, answer, reterr);
-        if (!status)
                 status = sal_signer_marks_write(&signer->marks, answer->next.high_water, reterr);
-        return status;
+        if (status)
+                return status;
+        memcpy(answer->versions, answer->next.high_water, sizeof answer->versions);
+        memcpy(answer->expires_ms, answer->next.expires_ms, sizeof answer->expires_ms);
+        return SAL_OK;
 }
 
 /* Appends the answer to a request: what was made, or why not. */

@@ -65,6 +65,8 @@ static enum sal_status open_offline(struct work *work, struct sal_err *reterr) {
                 return status;
         work->next.high_water[SAL_TUF_FILE_ROOT] = input->root->version;
         work->next.high_water[SAL_TUF_FILE_TARGETS] = work->targets->version;
+        work->next.expires_ms[SAL_TUF_FILE_ROOT] = input->root->expires_ms;
+        work->next.expires_ms[SAL_TUF_FILE_TARGETS] = work->targets->expires_ms;
         return SAL_OK;
 }
 
@@ -201,16 +203,19 @@ static bool may_stay(const struct work *work, enum sal_tuf_file file, int64_t ve
 }
 
 /* The bytes stay. */
-static enum sal_status stay(struct work *work, enum sal_tuf_file file, int64_t version, struct sal_err *reterr) {
+static enum sal_status stay(struct work *work, enum sal_tuf_file file, int64_t version, int64_t expires_ms,
+                            struct sal_err *reterr) {
         struct sal_buf *out = &work->next.files[file];
         sal_buf_append(out, work->input->files.file[file].bytes, work->input->files.file[file].len);
         work->next.high_water[file] = version;
+        work->next.expires_ms[file] = expires_ms;
         return out->failed ? no_memory(reterr) : SAL_OK;
 }
 
-static void anew(struct work *work, enum sal_tuf_file file, int64_t version) {
+static void anew(struct work *work, enum sal_tuf_file file, int64_t version, int64_t expires_ms) {
         work->next.signed_anew[file] = true;
         work->next.high_water[file] = version;
+        work->next.expires_ms[file] = expires_ms / 1000 * 1000; /* as it is written */
 }
 
 /* ---- the three files ---- */
@@ -236,7 +241,7 @@ static enum sal_status make_campaigns(struct work *work, struct sal_err *reterr)
         if (had && same_list(had, work->list) &&
             may_stay(work, file, had->version, had->expires_ms, SAL_TUF_CAMPAIGNS_DAYS * day_ms,
                      SAL_TUF_CAMPAIGNS_DAYS * day_ms / 2))
-                return stay(work, file, had->version, reterr);
+                return stay(work, file, had->version, had->expires_ms, reterr);
         enum sal_status status = next_version(work, file, had ? had->version : 0, &work->list->version, reterr);
         if (status)
                 return status;
@@ -245,7 +250,7 @@ static enum sal_status make_campaigns(struct work *work, struct sal_err *reterr)
         if (status)
                 return status;
         sal_auto(sal_tuf_campaigns) struct sal_tuf_campaigns *check = NULL;
-        anew(work, file, work->list->version);
+        anew(work, file, work->list->version, work->list->expires_ms);
         return sal_tuf_campaigns_load(out->data, out->len, role, &check, reterr);
 }
 
@@ -272,13 +277,13 @@ static enum sal_status make_snapshot(struct work *work, struct sal_err *reterr) 
         if (had.version && same_meta(&had.targets, &next.targets) && same_meta(&had.campaigns, &next.campaigns) &&
             may_stay(work, file, had.version, had.expires_ms, SAL_TUF_SNAPSHOT_DAYS * day_ms,
                      SAL_TUF_SNAPSHOT_DAYS * day_ms / 2))
-                return stay(work, file, had.version, reterr);
+                return stay(work, file, had.version, had.expires_ms, reterr);
         enum sal_status status = next_version(work, file, had.version, &next.version, reterr);
         if (!status)
                 status = sal_tuf_snapshot_build(&next, input->snapshot.keys, input->snapshot.count, out, reterr);
         if (status)
                 return status;
-        anew(work, file, next.version);
+        anew(work, file, next.version, next.expires_ms);
         return sal_tuf_snapshot_load(out->data, out->len, role, &had, reterr);
 }
 
@@ -298,13 +303,13 @@ static enum sal_status make_timestamp(struct work *work, struct sal_err *reterr)
         if (!input->renew && had.version && same_meta(&had.snapshot, &next.snapshot) &&
             may_stay(work, file, had.version, had.expires_ms, SAL_TUF_TIMESTAMP_DAYS * day_ms,
                      SAL_TUF_TIMESTAMP_DAYS * day_ms - SAL_TUF_TIMESTAMP_RENEW_MS))
-                return stay(work, file, had.version, reterr);
+                return stay(work, file, had.version, had.expires_ms, reterr);
         enum sal_status status = next_version(work, file, had.version, &next.version, reterr);
         if (!status)
                 status = sal_tuf_timestamp_build(&next, input->timestamp.keys, input->timestamp.count, out, reterr);
         if (status)
                 return status;
-        anew(work, file, next.version);
+        anew(work, file, next.version, next.expires_ms);
         return sal_tuf_timestamp_load(out->data, out->len, role, &had, reterr);
 }
 

@@ -81,7 +81,8 @@ struct sal_repository_next {
         bool signed_anew[SAL_TUF_FILES];     /* false: the bytes are the old ones */
         /* The new marks of all five files; to be on disk before the files are given away. */
         int64_t high_water[SAL_TUF_FILES];
-        size_t listed; /* how many envelopes are in force now */
+        int64_t expires_ms[SAL_TUF_FILES]; /* of all five files, wall time */
+        size_t listed;                     /* how many envelopes are in force now */
 };
 
 /* NULL is allowed. */

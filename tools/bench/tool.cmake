@@ -5,5 +5,5 @@ file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/bench_*.c ${
 foreach(source IN LISTS bench_sources)
   get_filename_component(bench ${source} NAME_WE)
   add_executable(${bench} ${source})
-  target_link_libraries(${bench} PRIVATE sal_ledger sal_rollout m)
+  target_link_libraries(${bench} PRIVATE sal_signer sal_ledger sal_rollout m)
 endforeach()

@@ -173,6 +173,12 @@ static void stable_until_it_must_change(void **state) {
         assert_int_equal(sal_updater_new(&files, now_ms, &updater, NULL), SAL_OK);
         assert_int_equal(sal_updater_expires_ms(updater, SAL_TUF_FILE_TIMESTAMP), now_ms + one_day_ms);
         assert_int_equal(sal_updater_expires_ms(updater, SAL_TUF_FILE_CAMPAIGNS), now_ms + 7 * one_day_ms);
+        /* what it says of its files is what they say, whether they are new or stay */
+        for (int again = 0; again < 2; again++) {
+                for (int i = 0; i < SAL_TUF_FILES; i++)
+                        assert_int_equal(s->last.expires_ms[i], sal_updater_expires_ms(updater, (enum sal_tuf_file)i));
+                assert_int_equal(make(s), SAL_OK);
+        }
 }
 
 /* What was not signed by its authors is never listed, and never keeps the rest from being changed. */
