@@ -155,8 +155,8 @@ static bool add(struct sal_view *view, const struct sal_view *before, const char
 
 /* Earlier files that a client may be in the middle of: of each kind the newest few. */
 static void keep_earlier(struct sal_view *view, const struct sal_view *before, enum sal_tuf_file kind, size_t max) {
-        int64_t below = INT64_MAX;
-        for (size_t kept = 0; kept < max;) {
+        int64_t below = view->versions[kind] ? view->versions[kind] : INT64_MAX;
+        for (size_t kept = 0; kept < max; kept++) {
                 const struct sal_view_file *best = NULL;
                 int64_t best_version = 0;
                 for (size_t i = 0; i < before->file_count; i++) {
@@ -171,10 +171,7 @@ static void keep_earlier(struct sal_view *view, const struct sal_view *before, e
                 if (!best)
                         return;
                 below = best_version;
-                if (view->versions[kind] == best_version)
-                        continue; /* the newest itself */
                 file_set_take(&view->files[view->file_count++], best->name, text_ref(best->text));
-                kept++;
         }
 }
 

@@ -487,7 +487,7 @@ def classed(tmp_path_factory):
         {"name": "drivers", "kinds": ["delete_file", "rename_file"], "paths": ["${SYSTEM}/drivers/*"], "authors": names, "threshold": 2},
         {"name": "boot", "kinds": ["write_file"], "paths": ["${BOOT}/*"], "authors": names[2:], "threshold": 1}]
     policy["revoked"] = ["revoked-id", "revoked-version@2"]
-    domain.policy_path.write_text(json.dumps(policy))
+    domain.set_policy(policy)
     running = Server(domain).start()
     yield running
     running.stop()

@@ -11,7 +11,7 @@ import subprocess
 import threading
 from types import SimpleNamespace
 
-from . import keys, web
+from . import keys, tuf, web
 from .admin import Admin
 from .machine import Machine
 from .wait import BUILD, ROOT, SLOWER, until  # noqa: F401
@@ -100,6 +100,19 @@ class Domain:
 
     def policy(self):
         return json.loads(self.policy_path.read_text())
+
+    @property
+    def targets_path(self):
+        return self.path / "1.targets.json"
+
+    def set_policy(self, policy):
+        """Another policy, and the targets that list it, as the files with which a server begins."""
+        data = json.dumps(policy).encode()
+        signed = json.loads(self.targets_path.read_text())["signed"]
+        signed["targets"][tuf.POLICY_PATH] = {"length": len(data), "hashes": {"sha256": tuf.sha256(data)}}
+        keys_of = [tuf.Key.load(self.path / "keys" / f"targets-{i}.pem") for i in (1, 2, 3)]
+        self.policy_path.write_bytes(data)
+        self.targets_path.write_bytes(tuf.tuf_file(signed, keys_of))
 
     def ca_of(self, plane):
         """(certificate, key) of the CA that issues the clients of a plane: machine or operator."""

@@ -38,8 +38,8 @@
 
 enum { SECOND_MS = 1000, MINUTE = 60, HOUR = 3600, DAY = 86400 };
 
-/* 2024-07-19T06:00:00Z */
-static const int64_t world_birth_ms = 1721368800000;
+/* 2024-07-19T06:00:00Z, unless a test sets another time before its worlds. */
+static int64_t world_birth_ms = 1721368800000;
 static int64_t world_wall_ms, world_mono_ms;
 
 static int64_t world_wall(void) {
@@ -61,7 +61,7 @@ struct world {
         struct sal_err err;
         json_t *json;
         bool keeps;
-        int changes; /* calls of on_change */
+        atomic_int changes; /* calls of on_change */
 };
 
 #define assert_ok(expression)                                                            \
