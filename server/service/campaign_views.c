@@ -49,11 +49,11 @@ static json_t *rings_view(const struct sal_act *act, const struct sal_campaign_r
 static json_t *counts_view(const struct sal_act *act, const struct sal_campaign_row *row) {
         int64_t offline = 0;
         sal_offer_count_offline(act->tx, row->row, &offline);
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "offers", (json_int_t)row->offers_made, "unsettled",
-                         (json_int_t)row->unsettled, "succeeded", (json_int_t)row->succeeded, "failed",
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "offers", (json_int_t)row->offers_made,
+                         "unsettled", (json_int_t)row->unsettled, "succeeded", (json_int_t)row->succeeded, "failed",
                          (json_int_t)row->failed, "silent", (json_int_t)row->silent, "not_applicable",
-                         (json_int_t)row->not_applicable, "recalled", (json_int_t)row->recalled,
-                         "offline", (json_int_t)offline);
+                         (json_int_t)row->not_applicable, "recalled", (json_int_t)row->recalled, "offline",
+                         (json_int_t)offline);
 }
 
 static json_t *evidence_view(const struct sal_live *live) {
@@ -85,6 +85,8 @@ static void add_live(json_t *view, const struct sal_live *live, bool whole) {
         json_object_set_new(view, "in_flight", json_integer(sal_live_in_flight(live)));
         json_object_set_new(view, "known_matching", json_integer(sal_live_known_matching(live)));
         json_object_set_new(view, "counted", json_boolean(live->scan_done));
+        if (live->barred[0])
+                json_object_set_new(view, "not_allowed", json_string(live->barred));
         json_t *held = json_array(), *cohorts = json_array();
         sal_tally_each_cohort(live->tally, held_view, held);
         json_object_set_new(view, "held_cohorts", held);

@@ -21,14 +21,18 @@ static json_t *explain_campaign(const struct sal_survey *survey, size_t n, int64
         asker.repeat = asker.repeat == (int)n ? 0 : -1;
         struct sal_answer answer = sal_answer(survey->service->engine->kill_switch, &asker, candidate, 1, now_ms);
         double cap = sal_tally_cap(live->tally, sal_live_known_matching(live));
-        return json_pack("{s:s, s:I, s:s, s:b, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:f, s:I}", "campaign",
-                         candidate->campaign->id, "version", (json_int_t)candidate->campaign->version, "state",
-                         sal_campaign_state_name(candidate->state), "matches", (int)matches, "ring",
-                         plan->rings[ring].name, "ring_open", (int)(ring < candidate->rings_open), "directive",
-                         sal_directive_name(answer.directive), "reason", sal_reason_name(answer.reason), "detail",
-                         sal_answer_sentence(&answer, candidate), "attempts", (json_int_t)candidate->history.attempts,
-                         "in_flight", (json_int_t)sal_live_in_flight(live), "cap", cap, "max_attempts",
-                         (json_int_t)plan->max_attempts);
+        json_t *view =
+                json_pack("{s:s, s:I, s:s, s:b, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:f, s:I}", "campaign",
+                          candidate->campaign->id, "version", (json_int_t)candidate->campaign->version, "state",
+                          sal_campaign_state_name(candidate->state), "matches", (int)matches, "ring",
+                          plan->rings[ring].name, "ring_open", (int)(ring < candidate->rings_open), "directive",
+                          sal_directive_name(answer.directive), "reason", sal_reason_name(answer.reason), "detail",
+                          sal_answer_sentence(&answer, candidate), "attempts", (json_int_t)candidate->history.attempts,
+                          "in_flight", (json_int_t)sal_live_in_flight(live), "cap", cap, "max_attempts",
+                          (json_int_t)plan->max_attempts);
+        if (view && live->barred[0])
+                json_object_set_new(view, "not_allowed", json_string(live->barred));
+        return view;
 }
 
 enum sal_status sal_fleet_explain(const struct sal_act *act, const char *machine_id, json_t **ret,

@@ -252,13 +252,25 @@ static enum sal_status release_cohort(const struct life *life, struct sal_live *
         return sal_decide(life->engine, life->tx, live, &decision, NULL);
 }
 
+/* What the trust policy does not allow any more would be offered to nobody. */
+static enum sal_status check_allowed(const struct life *life, const struct sal_live *live) {
+        if (!live->barred[0])
+                return SAL_OK;
+        sal_fail(life->reterr, SAL_E_CONFLICT, "campaign %s@%" PRId64 " is not allowed any more: %s", live->row.id,
+                 live->row.version, live->barred);
+        sal_err_ref(life->reterr, "not_allowed");
+        return SAL_E_CONFLICT;
+}
+
 static enum sal_status resume(const struct life *life, struct sal_live *live) {
         if (life->cohort)
                 return release_cohort(life, live);
         enum sal_campaign_state next;
         if (!sal_campaign_next(live->row.state, SAL_ACT_RESUME, &next))
                 return refuse_state(life, &live->row, "resumed");
-        enum sal_status status = check_not_superseded(life, live->row.id);
+        enum sal_status status = check_allowed(life, live);
+        if (!status)
+                status = check_not_superseded(life, live->row.id);
         bool halted = live->row.state == SAL_CAMPAIGN_HALTED;
         bool after_engine = halted && live->row.halted_by_engine;
         if (!status && after_engine)
