@@ -2,260 +2,23 @@
 """salvor-recover on real directory trees, against a small server that speaks the machine plane and checks what is sent."""
 
 import base64
-import datetime
 import fcntl
 import hashlib
-import http.server
 import json
 import os
 import pathlib
 import signal
-import ssl
 import subprocess
-import threading
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from salvor import keys, pki
-from salvor.server import ROOT, program
+from salvor import pki, tuf
+from salvor.plane import BAD, FALCON, Machine, Plane, TOKEN, now, picture
 from salvor.wait import SLOWER, until
-
-EXAMPLE = ROOT / "docs/examples/channel-file-291"
-FALCON = "Windows/System32/drivers/CrowdStrike"
-BAD = f"{FALCON}/C-00000291-00000000-00000032.sys"
-GOOD = f"{FALCON}/C-00000291-00000000-00000033.sys"
-FACTS = ["--fact", "stop_code=0x50", "--fact", "failing_module=csagent.sys"]
-TOKEN = "sal1.1.token-of-the-test"
-
-
-def now(seconds=0):
-    moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def picture(root):
-    """Everything about a tree that must come back: type, mode, owner, times, content."""
-    seen = {}
-    for path in [root, *sorted(root.rglob("*"))]:
-        info = path.lstat()
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else None
-        seen[str(path)] = (info.st_mode, info.st_uid, info.st_gid, info.st_mtime_ns, content)
-    return seen
-
-
-class Machine:
-    """One machine: tree, state, configuration."""
-
-    def __init__(self, folder, fake, kind="both"):
-        self.folder = folder
-        self.root = folder / "machine"
-        self.state = folder / "state"
-        self.fake = fake
-        subprocess.run([EXAMPLE / "make-windows-tree.sh", self.root, kind], check=True, timeout=30)
-        self.conf = folder / "recover.conf"
-        self.write_conf()
-
-    def write_conf(self, **changes):
-        values = {"server": self.fake.url, "ca": str(self.fake.ca), "root": str(self.fake.root_file),
-                  "policy": str(self.fake.policy_file), "machine_id": "machine-1", "token": TOKEN}
-        values.update(changes)
-        lines = [f"{key} = {json.dumps(str(value))}\n" for key, value in values.items() if value is not None]
-        self.conf.write_text("# a comment\n" + "".join(lines))
-
-    def command(self, *args, once=True, boot="boot-1"):
-        return [program("salvor-recover"), "-c", self.conf, "--root", self.root, "--state", self.state, "--json",
-                "--boot-id", boot, *(["--once"] if once else []), *FACTS, *args]
-
-    def run(self, *args, exits=0, **how):
-        done = subprocess.run([str(a) for a in self.command(*args, **how)], capture_output=True, text=True,
-                              timeout=60 * SLOWER)
-        assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
-        assert done.returncode == exits, (done.returncode, done.stdout, done.stderr)
-        return json.loads(done.stdout) if done.stdout else {"stderr": done.stderr}
-
-    def bad_is_gone(self):
-        return not (self.root / BAD).exists()
-
-
-class Fake:
-    """The machine plane. Answers are made by tests; what is asked is kept and held against the contract."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        self.authors = [ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1()),
-                        ed25519.Ed25519PrivateKey.generate()]
-        self.root_file = folder / "1.root.json"
-        self.root_file.write_text('{"signed":{},"signatures":[]}')
-        self.trust_domain = hashlib.sha256(self.root_file.read_bytes()).hexdigest()
-        self.policy_file = folder / "trust-policy.json"
-        self.revoked = []
-        self.write_policy()
-        self.authority = pki.make_ca(folder, "ca")
-        self.ca = self.authority[0]
-        self.polls, self.reports, self.gets, self.headers = [], [], [], []
-        self.answers = []  # callables or documents, the last one stays
-        self.files = {}  # path -> bytes
-        self.report_status = 200
-        self.cut_after = None  # bytes of a file after which the connection breaks, once
-        self.offers = 0
-        self.lock = threading.Lock()
-        self.server = None
-        self.listen(*pki.issue(folder, self.authority, "localhost", usage="serverAuth", names="DNS:localhost,IP:127.0.0.1"))
-
-    def listen(self, certificate, key):
-        if self.server:
-            self.stop()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self.thread.start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-    def write_policy(self, threshold=2):
-        names = [f"author-{i}" for i in range(1, 4)]
-        listed = []
-        for name, key in zip(names, self.authors):
-            keytype, scheme, public = keys.describe(key)
-            listed.append({"name": name, "keyid": keys.keyid(key), "keytype": keytype, "scheme": scheme, "public": public})
-        kinds = ["delete_file", "rename_file", "restore_file", "write_file", "run_script", "disable_service"]
-        self.policy_file.write_text(json.dumps(
-            {"schema": "salvor.policy/1", "authors": listed, "revoked": self.revoked,
-             "classes": [{"name": "all", "kinds": kinds, "authors": names, "threshold": threshold}]}))
-
-    # -- making offers --
-
-    def payload(self, source="campaign.json", **changes):
-        campaign = json.loads((EXAMPLE / source).read_text()) if isinstance(source, str) else dict(source)
-        campaign |= {"version": 1, "trust_domain": self.trust_domain, "not_before": now(-60), "expires": now(86400)}
-        campaign |= changes
-        return json.dumps(campaign).encode()
-
-    def envelope(self, payload, signers=(0, 1)):
-        return json.dumps({"payload": base64.b64encode(payload).decode(), "payloadType": keys.PAYLOAD_TYPE,
-                           "signatures": [keys.signature(self.authors[i], payload) for i in signers]}).encode()
-
-    def offer(self, payload, envelope=None, inline=True, offer_id=None, **changes):
-        """An answer `apply`."""
-        envelope = self.envelope(payload) if envelope is None else envelope
-        campaign = json.loads(payload)
-        target = f"campaigns/{campaign['id']}-{campaign['version']}.json"
-        digest = hashlib.sha256(envelope).hexdigest()
-        self.offers += 1
-        offer = {"offer_id": offer_id or f"offer-{self.offers}", "campaign": campaign["id"], "version": campaign["version"],
-                 "target": target, "sha256": digest, "length": len(envelope), "attempt": 1}
-        self.files[f"/tuf/targets/campaigns/{digest}.{campaign['id']}-{campaign['version']}.json"] = envelope
-        document = self.say("apply", "offered", offer=offer)
-        if inline:
-            document["files"] = {target: envelope.decode()}
-        return document | changes
-
-    @staticmethod
-    def say(directive, reason="no_match", **more):
-        return {"directive": directive, "reason": reason, "detail": "a sentence", "poll_after_seconds": 0,
-                "give_up_after_seconds": 600, "metadata": {}, "later_member": [], "server_time": now()} | more
-
-    # -- answering --
-
-    def take_poll(self, body):
-        assert set(body) <= {"machine_id", "boot_id", "reason", "facts", "reports", "have", "can"}
-        assert body["machine_id"] == "machine-1" and len(body["facts"]) <= 64
-        assert body["facts"]["os"] == "windows" and body["facts"]["failing_module"] == "csagent.sys"
-        self.polls.append(body)
-        for report in body.get("reports", []):
-            self.check_report(report)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        answer = answer(body) if callable(answer) else answer
-        if isinstance(answer, dict) and "reports" not in answer:
-            answer = answer | {"reports": [{"offer_id": r["offer_id"], "accepted": True, "state": r["stage"]}
-                                           for r in body.get("reports", [])]}
-        return answer
-
-    @staticmethod
-    def check_report(report):
-        assert set(report) == {"machine_id", "boot_id", "offer_id", "stage", "actions", "log"}
-        assert report["stage"] in ("applied", "failed", "not_applicable", "refused", "healthy")
-        assert len(report["log"]) <= 16384
-        for action in report["actions"]:
-            assert set(action) == {"index", "kind", "status", "detail"}
-            assert action["status"] in ("done", "skipped", "failed", "reverted")
-
-    def handler(self):
-        fake = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args):
-                pass
-
-            def reply(self, status, body, kind="application/json", **headers):
-                body = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def problem(self, status, slug, **headers):
-                self.reply(status, {"type": f"urn:salvor:problem:{slug}", "title": slug, "status": status, "detail": slug},
-                           "application/problem+json", **headers)
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                assert len(body) <= 65536 and self.headers["Content-Type"] == "application/json"
-                assert self.headers["Authorization"] == f"Bearer {TOKEN}"
-                with fake.lock:
-                    fake.headers.append(dict(self.headers))
-                    if self.path == "/v1/poll":
-                        answer = fake.take_poll(json.loads(body))
-                        status, body, headers = answer if isinstance(answer, tuple) else (200, answer, {})
-                        if status >= 400:
-                            return self.problem(status, body, **headers)
-                        return self.reply(status, body, **headers)
-                    assert self.path == "/v1/report"
-                    report = json.loads(body)
-                    fake.check_report(report)
-                    fake.reports.append(report)
-                    if fake.report_status != 200:
-                        return self.problem(fake.report_status, "trouble")
-                    return self.reply(200, {"accepted": True, "state": report["stage"]})
-
-            def do_GET(self):
-                with fake.lock:
-                    fake.gets.append((self.path, self.headers["Range"]))
-                    body = fake.files.get(self.path)
-                    cut, fake.cut_after = (fake.cut_after, None) if body and len(body) > 1000 else (None, fake.cut_after)
-                if body is None:
-                    return self.problem(404, "not-found")
-                start = int(self.headers["Range"][6:-1]) if self.headers["Range"] else 0
-                if cut is not None:
-                    self.send_response(200)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body[:cut])
-                    self.wfile.flush()
-                    self.close_connection = True
-                    return None
-                if start:
-                    return self.reply(206, body[start:], Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}")
-                return self.reply(200, body)
-
-        return Handler
 
 
 @pytest.fixture
 def fake(tmp_path):
-    running = Fake(tmp_path / "server")
+    running = Plane(tmp_path / "server")
     yield running
     running.stop()
 
@@ -339,12 +102,12 @@ def test_nothing_to_do(machine, fake, directive):
 
 def test_one_signature_is_not_enough(machine, fake):
     payload = fake.payload()
-    refused(machine, fake, fake.offer(payload, fake.envelope(payload, [0])), "signed")
+    refused(machine, fake, fake.offer(payload, fake.envelope(payload, [0])), "signatures: ")
 
 
 def test_one_author_twice_is_one(machine, fake):
     payload = fake.payload()
-    refused(machine, fake, fake.offer(payload, fake.envelope(payload, [0, 0])), "signed")
+    refused(machine, fake, fake.offer(payload, fake.envelope(payload, [0, 0])), "signatures: ")
 
 
 def test_no_signature(machine, fake):
@@ -389,6 +152,8 @@ def test_a_server_that_turns_the_clock_back(machine, fake):
 
 def test_a_time_that_was_accepted_does_not_come_again(machine, fake):
     """A campaign was accepted at a later time: a server that is back in time cannot bring an expired one in force."""
+    fake.repo.life = dict.fromkeys(fake.repo.life, 30 * tuf.DAY)
+    fake.repo.publish(force=True)
     later = fake.offer(fake.payload(id="later", not_before=now(86400), expires=now(3 * 86400)), server_time=now(2 * 86400))
     fake.answers = [later]
     assert machine.run()["outcome"] == "applied"
@@ -406,18 +171,15 @@ def test_within_the_tolerance(machine, fake):
 
 
 def test_revoked(machine, fake):
-    fake.revoked = ["channel-file-291"]
-    fake.write_policy()
-    refused(machine, fake, fake.offer(fake.payload()), "revoked")
+    fake.repo.policy = fake.repo.make_policy(revoked=["channel-file-291"])
+    refused(machine, fake, fake.offer(fake.payload()), "revokes")
 
 
 def test_an_offer_under_another_name(machine, fake):
-    """The server offers version 2, and serves the signed version 1 in its place."""
-    document = fake.offer(fake.payload())
+    """The server lists and offers version 2, and serves the signed version 1 in its place."""
+    document = fake.offer(fake.payload(), path="campaigns/channel-file-291-2.json")
     document["offer"]["version"] = 2
-    document["offer"]["target"] = "campaigns/channel-file-291-2.json"
-    document["files"] = {"campaigns/channel-file-291-2.json": document["files"]["campaigns/channel-file-291-1.json"]}
-    refused(machine, fake, document, "holds campaign")
+    refused(machine, fake, document, "under the name")
 
 
 def test_drills(machine, fake):
@@ -473,30 +235,54 @@ def test_what_is_no_file_of_its_own_is_refused(tmp_path, machine, fake, kind):
 # ---- targets and artifacts ----
 
 
-def test_the_target_is_fetched_when_it_did_not_come_along(machine, fake):
-    fake.answers = [fake.offer(fake.payload(), inline=False)]
+def test_everything_comes_in_one_round_trip(machine, fake):
+    fake.answers = [fake.offer(fake.payload())]
     assert machine.run()["outcome"] == "applied"
-    assert len(fake.gets) == 1
+    assert fake.gets == []
+
+
+def test_what_did_not_come_along_is_fetched(machine, fake):
+    fake.inline = False
+    fake.answers = [fake.offer(fake.payload())]
+    assert machine.run()["outcome"] == "applied"
+    names = [path.rsplit("/", 1)[-1].split(".", 1)[-1] for path, _ in fake.gets]
+    assert names == ["root.json", "json", "snapshot.json", "targets.json", "campaigns.json", "trust-policy.json",
+                     "channel-file-291-1.json"]
 
 
 def test_a_target_that_is_not_there(machine, fake):
     """Nothing touched, nothing reported, asked again."""
     before = picture(machine.root)
-    fake.answers = [fake.offer(fake.payload(), inline=False)]
-    fake.files.clear()
-    machine.run(exits=5)
+    fake.inline = False
+    fake.answers = [fake.offer(fake.payload())]
+    del fake.repo.files[fake.repo.target_path("campaigns/channel-file-291-1.json")]
+    assert machine.run(exits=5)["outcome"] == "unable_to_update"
     assert picture(machine.root) == before
-    assert fake.reports == [] and len(fake.polls) > 1
+    assert fake.reports == [] and len(fake.polls) == 3
 
 
-def test_a_target_with_other_bytes(machine, fake):
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"length": 17}])
+def test_an_offer_of_other_bytes_than_are_listed(machine, fake, change):
     before = picture(machine.root)
     document = fake.offer(fake.payload())
-    document["offer"]["sha256"] = "0" * 64
+    document["offer"] |= change
     fake.answers = [document]
-    machine.run(exits=5)  # not there under that name
-    fake.files = {path.replace(path.split("/")[-1][:64], "0" * 64): body for path, body in fake.files.items()}
-    machine.run(exits=6)
+    assert machine.run(exits=6)["outcome"] == "unable_to_update"
+    assert 'reason=mismatch' in machine.stderr
+    assert picture(machine.root) == before and fake.reports == []
+
+
+def test_an_offer_that_is_not_listed(machine, fake):
+    """Halted a moment ago, say: nothing is reported and the server is asked again."""
+    before = picture(machine.root)
+    document = fake.offer(fake.payload())
+    fake.repo.listed.clear()
+    fake.repo.publish()
+    fake.answers = [document, document, fake.say("wait", "halted")]
+    assert machine.run()["outcome"] == "wait"
+    fake.answers = [document]
+    result = machine.run(exits=5)
+    assert result["outcome"] == "not_now" and "not in force" in result["detail"]
     assert picture(machine.root) == before and fake.reports == []
 
 
@@ -756,15 +542,16 @@ def test_bad_configuration(machine, text, where):
 @pytest.mark.parametrize("change,why", [({"machine_id": "../x"}, "machine_id"), ({"server": "http://127.0.0.1"}, "https"),
                                         ({"token": "a b"}, "token"), ({"root": "/nowhere/1.root.json"}, "1.root.json"),
                                         ({"client_key": "/nowhere"}, "client_certificate"),
-                                        ({"policy": "recover.conf"}, "policy"), ({"token_file": "x"}, "exclude")])
+                                        ({"policy": "recover.conf"}, "comes signed"),
+                                        ({"reports_healthy": "yes"}, "reports_healthy"), ({"token_file": "x"}, "exclude")])
 def test_bad_values(machine, change, why):
     machine.write_conf(**change)
     assert why in machine.run(exits=78)["stderr"]
 
 
-def test_a_token_file_and_the_policy_beside_the_root(machine, fake):
+def test_a_token_file(machine, fake):
     (machine.folder / "token").write_text(TOKEN + "\n")
-    machine.write_conf(token=None, token_file="token", policy=None)
+    machine.write_conf(token=None, token_file="token")
     fake.answers = [fake.say("none")]
     machine.run()
 

@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+/* The slug goes before the sentence: logs and reports can be searched for it. */
+static void name_reason(enum sal_admission admission, struct sal_err *err) {
+        char detail[SAL_ERR_DETAIL_BYTES];
+        if (!err)
+                return;
+        memcpy(detail, err->detail, sizeof detail);
+        snprintf(err->detail, sizeof err->detail, "%s: %s", sal_admission_text(admission), detail);
+}
+
 /* The admission has seen to `expires`. */
 static enum sal_verdict judge_time(const struct sal_judge *judge, const struct sal_campaign *campaign,
                                    struct sal_err *reterr) {
@@ -41,8 +50,10 @@ enum sal_verdict sal_judge_campaign(const struct sal_judge *judge, const char *p
         enum sal_admission admission = sal_admit(&rules, path, bytes, len, &campaign, reterr);
         if (admission == SAL_ADMIT_INTERNAL)
                 return SAL_VERDICT_UNKNOWN;
-        if (admission)
+        if (admission) {
+                name_reason(admission, reterr);
                 return SAL_VERDICT_UNFIT;
+        }
         enum sal_verdict verdict = judge_time(judge, campaign, reterr);
         if (!verdict)
                 verdict = judge_place(judge, campaign, reterr);
