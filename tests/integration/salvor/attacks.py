@@ -83,7 +83,7 @@ class Scene:
         return result
 
     def target_refused(self, what):
-        """A file that the metadata names is another, or is not to be had under its name: nothing touched or reported."""
+        """A file is not the one that the metadata name: nothing touched, nothing reported."""
         result = self.untouched(lambda: self.machine.run(exits=6))
         assert what in self.machine.stderr, self.machine.stderr
         assert result["outcome"] not in ("none", "wait", "applied", "refused"), result

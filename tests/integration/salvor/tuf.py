@@ -192,6 +192,22 @@ class Repository:
         self.add_root()
         self.trust_domain = sha256(self.roots[0])
 
+    @classmethod
+    def taken(cls, root, targets, policy, online):
+        """What a thief has: the public files of a trust domain, and its online key. Authors, root and targets keys are
+        the thief's own. The versions begin far above those of the owner."""
+        repo = cls({"online": [online]})
+        repo.roots = [root]
+        repo.trust_domain = sha256(root)
+        repo.files = {"/tuf/metadata/1.root.json": root}
+        repo.policy = policy
+        version = json.loads(targets)["signed"]["version"]
+        repo.version = dict.fromkeys(BELOW_ROOT, 1000) | {"targets": version}
+        repo.now["targets"] = (None, version, targets)
+        repo.files[f"/tuf/metadata/{version}.targets.json"] = targets
+        repo.frozen = {"targets"}
+        return repo
+
     # -- policy --
 
     def make_policy(self, threshold=2, revoked=(), classes=None, authors=None):
