@@ -68,6 +68,28 @@ def test_it_refreshes_and_downloads_from_salvord(server, tmp_path):
         assert client.kept(role) > versions[role]
 
 
+def test_it_follows_a_change_of_the_root_keys(server, tmp_path):
+    """From the first root to the third, one by one, each with other root keys than the one before."""
+    domain = server.domain
+    campaign = server.admin.started(c.payload(domain, "rotated"))
+    client = tufjs.Client(tmp_path / "js", domain.root_bytes, server.endpoints["machine"], domain.ca)
+    signed = json.loads(domain.root_bytes)["signed"]
+    before = [tuf.Key.load(domain.path / "keys" / f"root-{i}.pem") for i in (1, 2)]
+    for version in (2, 3):
+        fresh = tuf.generate(2)
+        old = signed["roles"]["root"]["keyids"]
+        elsewhere = {i for role, said in signed["roles"].items() if role != "root" for i in said["keyids"]}
+        signed["keys"] = {i: key for i, key in signed["keys"].items() if i in elsewhere or i not in old}
+        signed["keys"] |= {key.id: key.object for key in fresh}
+        signed["roles"]["root"] = tuf.role_of(fresh, 2)
+        signed["version"] = version
+        reply = server.admin.act("PUT", "/trust/root", json.loads(tuf.tuf_file(signed, before + fresh)))
+        assert reply.status in (200, 201, 204), reply
+        before = fresh
+    assert client.update(path_of(campaign)) == {path_of(campaign): envelope_of(campaign)}
+    assert client.kept("root") == 3
+
+
 def test_it_takes_the_copied_directory_from_a_static_server(server, tmp_path):
     """STATE/tuf as it lies there, behind any web server."""
     campaign = server.admin.started(c.payload(server.domain, "static"))
