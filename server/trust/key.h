@@ -36,8 +36,9 @@ enum {
 
 /* A key from the three texts of a TUF key object (TUF 1.0 section 4.2): keytype "ed25519", scheme "ed25519", public 64
  * lower-case hex digits; or "ecdsa", "ecdsa-sha2-nistp256", PEM SubjectPublicKeyInfo. The public text is kept as
- * written, for it is part of the key id. Refused: other types, explicit curve parameters, points off the curve, Ed25519
- * points of small order or in a non-canonical form. Errors: SAL_E_INVALID, SAL_E_NOMEM. */
+ * written, for it is part of the key id. Refused: other types, explicit curve parameters, points off P-256, Ed25519
+ * points of small order or in a non-canonical form. (32 bytes that are no point of Ed25519 are taken, and no signature
+ * verifies under them.) Errors: SAL_E_INVALID, SAL_E_NOMEM. */
 enum sal_status sal_public_key_new(const char *keytype, const char *scheme, const char *public_text,
                                    struct sal_public_key **ret, struct sal_err *reterr);
 
