@@ -4,6 +4,7 @@
 and somebody's signature does not count)."""
 
 import base64
+import functools
 import hashlib
 import json
 
@@ -33,11 +34,16 @@ def ecdsa(key, message, low=False):
     return sequence(integer(r), integer(p256.N - s if low else s))
 
 
+@functools.cache
+def signatures(message):
+    return b64(ANN.sign(message)), b64(ecdsa(BEN, message))
+
+
 def envelope(message=None, **changes):
     """An honest envelope of two authors as a dictionary; or with signatures over another message."""
-    message = pae(PAYLOAD) if message is None else message
+    ann, ben = signatures(pae(PAYLOAD) if message is None else message)
     value = {"payload": b64(PAYLOAD), "payloadType": TYPE,
-             "signatures": [{"keyid": "ann", "sig": b64(ANN.sign(message))}, {"keyid": "ben", "sig": b64(ecdsa(BEN, message))}]}
+             "signatures": [{"keyid": "ann", "sig": ann}, {"keyid": "ben", "sig": ben}]}
     value.update(changes)
     return value
 
