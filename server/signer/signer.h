@@ -10,6 +10,7 @@
  *   signer.c    the daemon's handle: spawning (posix_spawn of the same program), asking, ending
  *   process.c   the process: sal_signer_main
  *   message.c   what travels: length-prefixed fields, each bounded before it is believed
+ *   transfer.c  whole messages over the socket, within a time
  *   marks.c     the high-water marks: two slots with a digest each, written in turn and synced
  *   confine.c   no new privileges, not dumpable, seccomp filter
  *
@@ -38,8 +39,9 @@ struct sal_signer_config {
 
 struct sal_signer;
 
-/* Starts the process and waits until it is confined and ready. Errors: SAL_E_CONFIG (a key or the root cannot be read;
- * the detail is the signer's own), SAL_E_CORRUPT (its marks), SAL_E_IO, SAL_E_NOMEM. */
+/* Starts the process and waits until it is confined and ready. Errors: SAL_E_CONFIG (a key or the root cannot be used,
+ * or another signer holds the marks; the detail is the signer's own and names the file), SAL_E_CORRUPT (its marks),
+ * SAL_E_IO, SAL_E_NOMEM. */
 enum sal_status sal_signer_start(const struct sal_signer_config *config, struct sal_signer **ret,
                                  struct sal_err *reterr);
 /* Closes the socket, at which the process ends by itself, and waits for it. NULL is allowed. */
