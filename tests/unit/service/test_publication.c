@@ -499,6 +499,105 @@ static void strangers_files_are_not_believed(void **state) {
         check_directory(s);
 }
 
+/* ---- another trust store ---- */
+
+struct trust_change {
+        struct sal_trust_store *store;
+        bool fails; /* the batch does, after the job */
+};
+
+static enum sal_status trust_job(struct world *w, struct sal_tx *tx, void *arg) {
+        const struct trust_change *change = arg;
+        sal_service_set_trust_take(w->service, sal_trust_store_ref(change->store));
+        assert_ptr_equal(w->service->policy, change->store->policy);
+        if (change->fails)
+                sal_tx_fail(tx, SAL_E_IO, "the disk is full");
+        return SAL_OK;
+}
+
+/* The next targets, whose policy revokes this campaign. */
+static struct sal_trust_store *store_that_revokes(struct scene *s, const char *id) {
+        const struct sal_trust_store *before = s->w->service->trust;
+        const struct sal_private_key *signer = s->w->root;
+        const struct sal_public_key *key = sal_private_key_public(signer);
+        sal_autojson json_t *json = json_loads(sal_policy_bytes(before->policy, &(size_t){0}), 0, NULL);
+        json_array_append_new(json_object_get(json, "revoked"), json_string(id));
+        sal_autofree char *policy = sal_json_dump(json);
+        const struct sal_tuf_targets_spec spec = {.version = before->parsed->version + 1,
+                                                  .expires_ms = world_birth_ms + DAY * INT64_C(30000),
+                                                  .policy = policy,
+                                                  .policy_len = strlen(policy),
+                                                  .keys = &key,
+                                                  .key_count = 1,
+                                                  .threshold = 1};
+        sal_autobuf struct sal_buf file = SAL_BUF_INIT;
+        assert_ok(sal_tuf_targets_build(&spec, &signer, 1, &file, NULL));
+        const struct sal_trust_text targets_text = {file.data, file.len}, policy_text = {policy, strlen(policy)};
+        struct sal_trust_store *store = NULL;
+        struct sal_err err = {0};
+        if (sal_trust_store_with_targets(before, &targets_text, &policy_text, sal_clock_wall_ms(), &store, &err))
+                fail_msg("%s", err.detail);
+        return store;
+}
+
+static void another_policy_is_published_and_obeyed(void **state) {
+        struct scene *s = *state;
+        char name[256];
+        start(s->w, "fix", SIMPLE);
+        start(s->w, "other", "{\"match\":{\"fact\":\"model\",\"eq\":\"B\"}," ONE_RING_ROLLOUT "}");
+        settle(s);
+        struct trust_change change = {.store = store_that_revokes(s, "fix")};
+        assert_ok(world_run(s->w, trust_job, &change));
+        settle(s);
+        assert_ptr_equal(s->w->service->trust, change.store);
+        assert_int_equal(version_of(s, SAL_TUF_FILE_TARGETS), 2);
+        assert_false(lists(s, "campaigns/fix-1.json"));
+        assert_true(lists(s, "campaigns/other-1.json"));
+        assert_int_equal(poll(s->w, .machine = "m-1").offer, 0);
+        assert_told(poll(s->w, .machine = "m-2", .facts = OF_MODEL_B), "offered");
+        /* Clients in the middle still find the old targets; of policies only the one that is listed stays. */
+        struct sal_view *view = sal_publication_view(s->publication);
+        assert_non_null(sal_view_find(view, "1.targets.json"));
+        assert_non_null(sal_view_find(view, "2.targets.json"));
+        sal_view_unref(view);
+        assert_int_equal(count_files(s, "targets/policy", name), 1);
+        check_directory(s);
+        sal_trust_store_unref(change.store);
+}
+
+static void a_trust_change_that_is_rolled_back_never_was(void **state) {
+        struct scene *s = *state;
+        start(s->w, "fix", SIMPLE);
+        settle(s);
+        struct sal_trust_store *before = s->w->service->trust;
+        struct trust_change change = {.store = store_that_revokes(s, "fix"), .fails = true};
+        assert_int_not_equal(world_run(s->w, trust_job, &change), SAL_OK);
+        assert_ptr_equal(s->w->service->trust, before);
+        assert_ptr_equal(s->w->service->policy, before->policy);
+        world_batch(s->w);
+        settle(s);
+        assert_int_equal(version_of(s, SAL_TUF_FILE_TARGETS), 1);
+        assert_true(lists(s, "campaigns/fix-1.json"));
+        assert_told(poll(s->w, .machine = "m-1"), "offered");
+        sal_trust_store_unref(change.store);
+}
+
+/* Who waits is told at the end, and nobody waits after it. */
+static void the_end_tells_those_who_wait(void **state) {
+        struct scene *s = *state;
+        sem_t done;
+        sem_init(&done, 0, 0);
+        start(s->w, "fix", SIMPLE);
+        sal_publication_wait(s->publication, post, &done);
+        sal_publication_stop(s->publication);
+        assert_int_equal(sem_trywait(&done), 0);
+        sal_publication_wait(s->publication, post, &done);
+        assert_int_equal(sem_trywait(&done), 0);
+        sem_destroy(&done);
+        bool found;
+        client_lists(s, "campaigns/fix-1.json", &found); /* views can still be had */
+}
+
 int main(int argc, char **argv) {
         if (sal_signer_wanted(argc, argv))
                 return sal_signer_main(argc, argv);
@@ -516,6 +615,9 @@ int main(int argc, char **argv) {
                 TEST(a_full_disk_is_told_and_holds_up_nobody),
                 TEST(older_versions_are_kept_and_then_go),
                 TEST(strangers_files_are_not_believed),
+                TEST(another_policy_is_published_and_obeyed),
+                TEST(a_trust_change_that_is_rolled_back_never_was),
+                TEST(the_end_tells_those_who_wait),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
