@@ -3,6 +3,7 @@
 
 #include "api/artifact.h"
 #include "api/dashboard.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -137,12 +138,19 @@ static void reply_csv(struct sal_admin_call *call) {
         sal_http_reply(call->call.request, &reply);
 }
 
+/* The answer was made when the act was, and new trust is public since. */
+static void see_published(struct sal_admin_call *call) {
+        if (call->route->run == sal_admin_trust_put_root || call->route->run == sal_admin_trust_put_targets)
+                sal_trust_show_published(call->act.service, call->json, sal_clock_wall_ms());
+}
+
 static bool finish(struct sal_call *base) {
         struct sal_admin_call *call = (struct sal_admin_call *)base;
         if (goes_on(call)) {
                 submit(call);
                 return false;
         }
+        see_published(call);
         if (strcmp(sal_http_method(base->request), "GET") != 0)
                 sal_log(SAL_LOG_INFO, "admin.act", SAL_F_STR("operator", call->operator_name),
                         SAL_F_STR("method", sal_http_method(base->request)),

@@ -160,6 +160,9 @@ struct sal_trust_text;
 
 /* {"trust_domain","roles","policy","publication","not_allowed","warnings"}. */
 enum sal_status sal_trust_show(const struct sal_act *act, json_t **ret, struct sal_err *reterr);
+/* Brings up to date, in an answer of these functions, what publishing has changed since. Any thread, once the service
+ * publishes. */
+void sal_trust_show_published(struct sal_service *service, json_t *view, int64_t now_ms);
 /* Puts the next root in force, with targets and policy when they are given (else NULL); the answer is sal_trust_show's.
  * Errors: those of sal_trust_store_with_root. */
 enum sal_status sal_trust_put_root(const struct sal_act *act, const struct sal_trust_text *root,

@@ -109,6 +109,20 @@ enum sal_status sal_trust_show(const struct sal_act *act, json_t **ret, struct s
         return *ret ? SAL_OK : SAL_E_NOMEM;
 }
 
+void sal_trust_show_published(struct sal_service *service, json_t *view, int64_t now_ms) {
+        struct sal_trust_expiry expiries[SAL_TUF_FILES];
+        sal_trust_expiries(service, expiries);
+        for (int file = 0; file < SAL_TUF_FILES; file++) {
+                json_t *role = json_object_get(json_object_get(view, "roles"), expiries[file].role);
+                if (!role || file == SAL_TUF_FILE_ROOT || file == SAL_TUF_FILE_TARGETS || !expiries[file].version)
+                        continue;
+                json_object_set_new(role, "version", json_integer(expiries[file].version));
+                json_object_set_new(role, "expires", sal_view_time(expiries[file].expires_ms));
+        }
+        json_object_set_new(view, "publication", publication_view(service));
+        json_object_set_new(view, "warnings", sal_trust_warning_texts(service, now_ms));
+}
+
 /* ---- handing in ---- */
 
 static json_t *change_view(const struct sal_trust_store *next) {

@@ -10,6 +10,7 @@ import pytest
 
 from salvor import campaign as c
 from salvor import keys, schema
+from salvor.offline import Offline, put_root, put_targets
 
 SHA = "0" * 64
 
@@ -60,6 +61,7 @@ class Scene:
     def __init__(self, server):
         self.server = server
         admin = server.admin
+        self.offline = Offline(server.domain)
         self.draft = admin.create(c.payload(server.domain))
         self.active = admin.started(c.payload(server.domain, rollout=c.plan(
             manual_advance=True, rings=[{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5}])))
@@ -146,6 +148,9 @@ def good_call(s, method, path):
         ("GET", "/api/v1/export"): lambda: admin.client.get(path),
         ("GET", "/api/v1/export/events"): lambda: admin.client.get(path),
         ("GET", "/api/v1/operators"): lambda: admin.client.get(path),
+        ("GET", "/api/v1/trust"): lambda: admin.client.get(path),
+        ("PUT", "/api/v1/trust/root"): lambda: put_root(admin, s.offline.next_root()),
+        ("PUT", "/api/v1/trust/targets"): lambda: put_targets(admin, *s.offline.next_targets()),
         ("GET", "/api/v1/trust/policy"): lambda: admin.client.get(path),
         ("GET", "/"): lambda: admin.client.get(path),
         ("GET", "/assets/{name}"): lambda: admin.client.get(asset(s)),
