@@ -269,6 +269,20 @@ static enum sal_status take_root(struct sal_metadata *metadata, const struct sal
         return SAL_OK;
 }
 
+/* At fault may also be a file that is held: the last root, at the end of the chain, or one that is judged again under
+ * its new parent. */
+static void tell_refusal(const struct sal_updater *updater, const struct sal_update_need *need, enum sal_status got,
+                         struct sal_unable *unable) {
+        enum sal_tuf_file at_fault = need->file;
+        tell(unable, need->name, sal_updater_reason(updater, &at_fault));
+        bool held = at_fault != need->file || (got == SAL_E_NOT_FOUND && unable->reason != SAL_UPDATE_UNAVAILABLE);
+        if (held)
+                snprintf(unable->file, sizeof unable->file, "%s.json", sal_tuf_file_text(at_fault));
+        unable->slow = got == SAL_E_TIMEOUT;
+        if (got == SAL_E_REFUSED)
+                unable->reason = SAL_UPDATE_CONTENT;
+}
+
 /* One file from the source into the updater. *unable is set when the update ends here. */
 static enum sal_status feed(struct sal_metadata *metadata, struct sal_updater *updater, const struct sal_source *source,
                             const struct sal_update_need *need, struct sal_unable *unable, struct sal_err *reterr) {
@@ -288,17 +302,11 @@ static enum sal_status feed(struct sal_metadata *metadata, struct sal_updater *u
                 status = take_root(metadata, updater, unable);
         if (!status)
                 return SAL_OK;
-        /* A file that is already held may be the one at fault, judged again under its new parent. */
-        enum sal_tuf_file at_fault = need->file;
-        tell(unable, need->name, sal_updater_reason(updater, &at_fault));
-        if (at_fault != need->file)
-                snprintf(unable->file, sizeof unable->file, "%s.json", sal_tuf_file_text(at_fault));
-        unable->slow = got == SAL_E_TIMEOUT;
+        tell_refusal(updater, need, got, unable);
         if (got == SAL_E_REFUSED)
-                unable->reason = SAL_UPDATE_CONTENT;
-        if (got && got != SAL_E_TOO_LARGE)
-                return sal_fail(reterr, got == SAL_E_REFUSED ? SAL_E_UNTRUSTED : SAL_E_UNREACHABLE, "%s: %.400s",
-                                need->name, cause.detail);
+                return sal_fail(reterr, SAL_E_UNTRUSTED, "%s: %.400s", need->name, cause.detail);
+        if (got && unable->reason == SAL_UPDATE_UNAVAILABLE)
+                return sal_fail(reterr, SAL_E_UNREACHABLE, "%s: %.400s", need->name, cause.detail);
         return status;
 }
 

@@ -32,7 +32,7 @@ static enum sal_status download(const struct sal_online *online, const char *pat
 
 static enum sal_status get_metadata(void *context, const struct sal_update_need *need, struct sal_buf *ret,
                                     struct sal_err *reterr) {
-        const struct sal_online *online = context;
+        struct sal_online *online = context;
         char path[SAL_TUF_NAME_BYTES + 32];
         size_t len = 0;
         const char *text = sal_answer_metadata(online->answer, need->name, &len);
@@ -41,8 +41,11 @@ static enum sal_status get_metadata(void *context, const struct sal_update_need 
                 return copy(text, len, need->max_bytes, ret, reterr);
         if (timestamp && online->timestamp)
                 return copy(online->timestamp, online->timestamp_len, need->max_bytes, ret, reterr);
-        if (root && (online->timestamp || sal_answer_metadata(online->answer, "timestamp.json", &len)))
+        if (root && !online->ask &&
+            (online->timestamp || sal_answer_metadata(online->answer, "timestamp.json", &len))) {
+                online->inferred = true;
                 return sal_fail(reterr, SAL_E_NOT_FOUND, "the answer brought no %s", need->name);
+        }
         snprintf(path, sizeof path, "/tuf/metadata/%s", need->name);
         return download(online, path, need->max_bytes, SAL_NET_FILE_SECONDS, ret, reterr);
 }

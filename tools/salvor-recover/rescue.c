@@ -89,7 +89,7 @@ int64_t sal_rescue_time_ms(const struct sal_rescue *rescue, int64_t server_ms) {
 
 static enum sal_status update_once(struct sal_rescue *rescue, struct sal_online *online, struct sal_source *source,
                                    struct sal_unable *ret_unable, struct sal_err *reterr) {
-        bool asked = !online->timestamp;
+        bool asked = !online->timestamp; /* else what is held was taken for the newest */
         sal_online_begin(online, source);
         enum sal_status status = sal_metadata_update(rescue->metadata, source, rescue->now_ms, ret_unable, reterr);
         if (status || asked)
@@ -107,10 +107,11 @@ static enum sal_status update(struct sal_rescue *rescue, const struct sal_answer
             sal_answer_says_no_news(answer))
                 online->timestamp = sal_metadata_held(rescue->metadata, SAL_TUF_FILE_TIMESTAMP, &online->timestamp_len);
         enum sal_status status = update_once(rescue, online, source, ret_unable, reterr);
-        bool again = status && (online->timestamp || ret_unable->time_fell);
+        bool again = status && (online->inferred || ret_unable->time_fell);
         if (ret_unable->time_fell)
                 rescue->now_ms = sal_rescue_time_ms(rescue, answer->server_time_ms);
         online->timestamp = NULL;
+        online->ask = true;
         return again ? update_once(rescue, online, source, ret_unable, reterr) : status;
 }
 
