@@ -118,6 +118,7 @@ void sal_publication_changed(struct sal_publication *publication);
  * back. */
 void sal_publication_wait(struct sal_publication *publication, void (*done)(void *arg), void *arg);
 
+/* How it goes now. Any thread. */
 void sal_publication_state(struct sal_publication *publication, struct sal_publication_state *ret);
 
 #endif
