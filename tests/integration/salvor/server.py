@@ -76,6 +76,11 @@ class Domain:
         done = subprocess.run([program("salvorctl"), "init", str(path), "--machine-port", "0", "--admin-port", "0",
                                "--ops-port", "0"], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, f"salvorctl init: {done.returncode} {done.stdout} {done.stderr}"
+        self.adopt(path)
+
+    def adopt(self, path):
+        """The folder is there already."""
+        self.path = pathlib.Path(path)
         self.conf = Conf(self.path / "salvord.conf")
         self.root_bytes = (self.path / "1.root.json").read_bytes()
         self.trust_domain = hashlib.sha256(self.root_bytes).hexdigest()

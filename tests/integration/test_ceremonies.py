@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/ceremonies.md, played: each ceremony with the commands and the outputs of the page, and what holds afterwards."""
+
+import json
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from salvor import campaign as c
+from salvor import keys, page
+from salvor.server import Domain, Server, program
+
+PAGE = "docs/ceremonies.md"
+ANSWERS = {r"[Pp]assphrase of [^\n]*: ": "four words are enough", r"once more: ": "four words are enough", r"Type yes: ": "yes"}
+OFFLINE = [f"{role}-{n}" for role in ("root", "targets", "author") for n in (1, 2, 3)]
+
+
+class Scene:
+    """A folder in which a section is played: `domain` of a running server, the offline keys in `vault`."""
+
+    def __init__(self, folder):
+        self.path = folder
+        self.vault = folder / "vault"
+        self.vault.mkdir()
+        self.server = None
+        self.domain = None
+        self.environment = {**os.environ, "PATH": f"{pathlib.Path(program('salvorctl')).parent}:{os.environ['PATH']}",
+                            "LC_ALL": "C.UTF-8", "TERM": "dumb"}
+
+    def trial(self):
+        """A trial domain whose offline keys are put where the page has them, with their public halves."""
+        self.domain = Domain(self.path / "domain")
+        for name in OFFLINE:
+            shutil.move(self.domain.path / "keys" / f"{name}.pem", self.vault / f"{name}.pem")
+            done = page.run(program("salvorctl"), "key", "show", self.vault / f"{name}.pem", "--public-out",
+                            self.path / f"{name}.pub")
+            assert done.returncode == 0, done.stderr
+        for name in ("1.root.json", "1.targets.json", "trust-policy.json"):
+            shutil.copy(self.domain.path / name, self.path / name)
+        self.start()
+        return self
+
+    def start(self):
+        if not self.server:
+            self.server = Server(self.domain or self.adopt())
+        self.server.start()
+
+    def adopt(self):
+        """The domain that the page itself has made."""
+        self.domain = Domain.__new__(Domain)
+        self.domain.adopt(self.path / "domain")
+        return self.domain
+
+    def restart(self):
+        self.server.stop()
+        self.server = Server(self.domain).start()
+
+    def play(self, title):
+        page.play(page.section(PAGE, title), self.path, self.environment, ANSWERS,
+                  {"systemctl start salvord": self.start, "systemctl restart salvord": self.restart})
+
+    def campaign(self, authors=("author-1", "author-2"), **changes):
+        """A campaign that is in force, signed by these keys."""
+        campaign = self.server.admin.create(c.payload(self.domain, **changes))
+        for name in authors:
+            assert campaign.sign(keys.load(self.vault / f"{name}.pem")).status in (200, 201)
+        campaign.start()
+        return campaign
+
+    def metadata(self, name):
+        reply = self.server.anonymous.get(f"/tuf/metadata/{name}")
+        return reply.json() if reply.status == 200 else None
+
+    def check(self, *files):
+        return page.run(program("salvorctl"), "trust", "check", "--root", self.path / "1.root.json",
+                        *(self.path / f for f in files))
+
+    def rescue(self, campaign, *more, name="laptop-1"):
+        """A machine that pins 1.root.json asks for help. -> the process"""
+        root = self.machine(name)
+        bad = root / "usr/drivers/bad.sys"
+        bad.parent.mkdir(parents=True, exist_ok=True)
+        bad.write_text("bad")
+        done = page.run(program("salvor-recover"), "-c", self.path / f"{name}.conf", "--root", root, "--state",
+                        self.path / f"{name}.state", "--once", "--fact", f"fault={campaign.id}", *more)
+        return done, not bad.exists()
+
+    def machine(self, name):
+        root = self.path / name
+        if not (self.path / f"{name}.conf").exists():
+            machine = self.server.enroll(name)
+            (self.path / f"{name}.conf").write_text(
+                f'server = "{self.server.endpoints["machine"]}"\nca = "{self.domain.ca}"\n'
+                f'root = "{self.path / "1.root.json"}"\nmachine_id = "{name}"\ntoken = "{machine.token}"\n')
+            root.mkdir()
+        return root
+
+
+@pytest.fixture
+def scene(tmp_path):
+    made = Scene(tmp_path)
+    yield made
+    if made.server:
+        made.server.stop()
+
+
+def signed_versions(scene):
+    """What the server gives away now."""
+    timestamp = scene.metadata("timestamp.json")["signed"]
+    snapshot = scene.metadata(f"{timestamp['meta']['snapshot.json']['version']}.snapshot.json")["signed"]
+    return snapshot["meta"]["targets.json"]["version"], snapshot["meta"]["campaigns.json"]["version"]
+
+
+def test_a_new_trust_domain(scene):
+    scene.play("A new trust domain")
+    root = scene.metadata("1.root.json")
+    assert root == json.loads((scene.path / "1.root.json").read_bytes())
+    assert {r: v["threshold"] for r, v in root["signed"]["roles"].items()} == {"root": 2, "targets": 2, "snapshot": 1, "timestamp": 1}
+    assert oct((scene.vault / "anna.pem").stat().st_mode & 0o777) == "0o600"
+    assert b"BEGIN ENCRYPTED PRIVATE KEY" in (scene.vault / "anna.pem").read_bytes()
+    assert signed_versions(scene)[0] == 1
+
+
+def test_renewing_targets(scene):
+    scene.trial()
+    before = signed_versions(scene)
+    scene.play("Renewing targets")
+    assert signed_versions(scene)[0] == 2 and before[0] == 1
+    campaign = scene.campaign()
+    done, gone = scene.rescue(campaign)
+    assert done.returncode == 0 and gone, done
+
+
+def test_replacing_a_root_key(scene):
+    scene.trial()
+    campaign = scene.campaign()
+    scene.play("Renewing the root, or replacing a root key")
+    assert scene.metadata("2.root.json") and scene.metadata("3.root.json") is None
+    done, gone = scene.rescue(campaign)  # pins version 1
+    assert done.returncode == 0 and gone, done
+
+
+def test_replacing_a_targets_key(scene):
+    scene.trial()
+    campaign = scene.campaign()
+    scene.play("Replacing a targets key")
+    assert signed_versions(scene)[0] == 2
+    done, gone = scene.rescue(campaign)
+    assert done.returncode == 0 and gone, done
+
+
+def test_losing_an_author_key(scene):
+    """What the lost key was needed for is in force no longer; what others signed stays."""
+    scene.trial()
+    stays, goes = scene.campaign(), scene.campaign(authors=("author-1", "author-3"))
+    listed = lambda: {path for path in scene.metadata(f"{signed_versions(scene)[1]}.campaigns.json")["signed"]["targets"]}
+    path = lambda campaign: f"campaigns/{campaign.id}-1.json"
+    assert listed() == {path(stays), path(goes)}
+    scene.play("An author's key was lost or stolen")
+    assert listed() == {path(stays)}
+    done, gone = scene.rescue(stays)
+    assert done.returncode == 0 and gone, done
+    _, gone = scene.rescue(goes, name="laptop-2")
+    assert not gone
+
+
+def test_the_online_keys_were_stolen(scene):
+    """A machine that has seen the old keys goes on with the new ones, and the old key signs nothing more."""
+    scene.trial()
+    campaign = scene.campaign()
+    done, gone = scene.rescue(campaign)
+    assert done.returncode == 0 and gone, done
+    old = keys.keyid(scene.domain.key("online"))
+    scene.play("The online keys were stolen")
+    new = keys.keyid(keys.load(scene.path / "online-2.pem"))
+    assert not (scene.domain.path / "keys" / "online.pem").exists()
+    timestamp = scene.metadata("timestamp.json")
+    assert [s["keyid"] for s in timestamp["signatures"]] == [new] != [old]
+    assert signed_versions(scene)[0] == 2
+    for name in ("laptop-1", "laptop-2"):  # one that knows the old ones, one that does not
+        done, gone = scene.rescue(scene.campaign(id=f"again-{name}"), name=name)
+        assert done.returncode == 0 and gone, done
+
+
+def test_moving_the_public_files(scene):
+    scene.trial()
+    campaign = scene.campaign()
+    scene.play("Moving the public files to a static host")
+    done = page.run(program("salvorctl"), "bundle", scene.path / "out", "--from", scene.path / "mirror", "--root",
+                    scene.path / "1.root.json")
+    assert done.returncode == 0 and campaign.id in done.stdout, done
+
+
+def test_break_glass(scene):
+    scene.trial()
+    scene.campaign(id="fix", match={"fact": "nowhere", "exists": False})
+    root = scene.machine("laptop-1")
+    bad = root / "usr/drivers/bad.sys"
+    bad.parent.mkdir(parents=True)
+    bad.write_text("bad")
+    scene.play("Break-glass: a rescue without a network")
+    assert not bad.exists(), list(scene.path.iterdir())
