@@ -9,7 +9,6 @@ static const struct option_row {
         const char *name;
         const char *value; /* NULL: a switch */
         const char *help;
-        bool repeats;
 } option_rows[SAL_OPT_COUNT] = {
         [SAL_OPT_KEY] = {"key", "FILE|URI", "private key to sign with: a PEM file, or pkcs11:… on a token"},
         [SAL_OPT_PAYLOAD] = {"payload", "FILE", "sign this file and print the signature, without any server"},
@@ -19,7 +18,7 @@ static const struct option_row {
         [SAL_OPT_TIMEOUT] = {"timeout", "SECONDS", "give up after this time, exit code 7"},
         [SAL_OPT_RING] = {"ring", "NAME", "only machines of this ring"},
         [SAL_OPT_STATE] = {"state", "NAME", "only those in this state"},
-        [SAL_OPT_FACT] = {"fact", "NAME=VALUE", "only machines with this fact; may be repeated", .repeats = true},
+        [SAL_OPT_FACT] = {"fact", "NAME=VALUE", "only machines with this fact; may be repeated"},
         [SAL_OPT_LIMIT] = {"limit", "N", "at most so many (default 10000)"},
         [SAL_OPT_CSV] = {"csv", NULL, "comma-separated values, for a spreadsheet"},
         [SAL_OPT_NONE] = {"none", NULL, "take the pin away"},
@@ -44,14 +43,11 @@ static const struct option_row {
         [SAL_OPT_ROOT] = {"root", "FILE", "the root that says whose signatures count"},
         [SAL_OPT_POLICY] = {"policy", "FILE", "the trust policy"},
         [SAL_OPT_NEW] = {"new", NULL, "the first of a trust domain: nothing is there yet"},
-        [SAL_OPT_ADD] = {"add", "ROLE=PUBLIC.pem", "this key may sign for the role; may be repeated", .repeats = true},
-        [SAL_OPT_DROP] = {"drop", "ROLE=KEY", "this key, by its id or its public file, no longer; may be repeated",
-                          .repeats = true},
-        [SAL_OPT_THRESHOLD] = {"threshold", "ROLE=N", "so many different keys must sign; may be repeated",
-                               .repeats = true},
-        [SAL_OPT_CLASS] = {"class", "NAME", "only in this class of the policy; may be repeated", .repeats = true},
-        [SAL_OPT_REVOKE] = {"revoke", "ID[@V]", "this campaign, or one version of it; may be repeated",
-                            .repeats = true},
+        [SAL_OPT_ADD] = {"add", "ROLE=PUBLIC.pem", "this key may sign for the role; may be repeated"},
+        [SAL_OPT_DROP] = {"drop", "ROLE=KEY", "this key, by its id or its public file, no longer; may be repeated"},
+        [SAL_OPT_THRESHOLD] = {"threshold", "ROLE=N", "so many different keys must sign; may be repeated"},
+        [SAL_OPT_CLASS] = {"class", "NAME", "only in this class of the policy; may be repeated"},
+        [SAL_OPT_REVOKE] = {"revoke", "ID[@V]", "this campaign, or one version of it; may be repeated"},
         [SAL_OPT_DAYS] = {"days", "N", "how long it is valid"},
         [SAL_OPT_YES] = {"yes", NULL, "do not ask"},
         [SAL_OPT_PUBLIC_OUT] = {"public-out", "FILE", "where the public half goes (PEM); never overwritten"},
@@ -59,6 +55,10 @@ static const struct option_row {
         [SAL_OPT_KEYID] = {"keyid", "ID", "of the key that made the signature"},
         [SAL_OPT_SIGNATURE] = {"signature", "FILE", "the signature's bytes, as openssl writes them"},
 };
+
+/* Those that may stand there several times. */
+static const uint64_t repeating = SAL_BIT(SAL_OPT_FACT) | SAL_BIT(SAL_OPT_ADD) | SAL_BIT(SAL_OPT_DROP) |
+                                  SAL_BIT(SAL_OPT_THRESHOLD) | SAL_BIT(SAL_OPT_CLASS) | SAL_BIT(SAL_OPT_REVOKE);
 
 /* Edits (insert, drop, replace, swap of neighbours) from one word to the other; long words count as far. */
 static size_t distance(const char *a, const char *b) {
@@ -142,7 +142,7 @@ static enum sal_status find_command(struct sal_ctl *ctl, const char *const *word
 }
 
 static enum sal_status set_option(struct sal_ctl *ctl, size_t option, const char *value, struct sal_err *reterr) {
-        if (option_rows[option].repeats) {
+        if (repeating & SAL_BIT(option)) {
                 if (ctl->repeated_count == SAL_CTL_MAX_REPEATED)
                         return sal_fail(reterr, SAL_E_USAGE, "at most %d --%s", SAL_CTL_MAX_REPEATED,
                                         option_rows[option].name);
