@@ -27,7 +27,8 @@ def install():
     INSTALLED.mkdir(parents=True, exist_ok=True)
     with open(INSTALLED / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several parts of the tests may begin at once
-        wanted = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in ("package.json", "package-lock.json"))).hexdigest()
+        wanted = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in ("package.json",
+                                                                                 "package-lock.json"))).hexdigest()
         stamp = INSTALLED / ".installed"
         if stamp.exists() and stamp.read_text() == wanted:
             return INSTALLED / "node_modules"
@@ -55,7 +56,8 @@ class Client:
         job = {"metadata": self.metadata, "targets": self.targets, "folder": str(self.folder), "wanted": wanted}
         environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("NODE_")}
         environment |= {"NODE_PATH": str(install()), "NODE_EXTRA_CA_CERTS": str(self.ca)}
-        done = subprocess.run(["node", str(HERE / "update.js"), json.dumps(job)], capture_output=True, text=True, timeout=120,
+        done = subprocess.run(["node", str(HERE / "update.js"), json.dumps(job)], capture_output=True, text=True,
+                              timeout=120,
                               env=environment)
         assert done.returncode == 0 and done.stdout, (done.returncode, done.stdout, done.stderr)
         answer = json.loads(done.stdout)

@@ -130,7 +130,8 @@ def explicit(hash_seed=True, cofactor=True):
 
 
 def bent_spki(plain, compressed):
-    for what, oid in (("P-224", "2b81040021"), ("P-384", "2b81040022"), ("P-521", "2b81040023"), ("secp256k1", "2b8104000a"),
+    for what, oid in (("P-224", "2b81040021"), ("P-384", "2b81040022"), ("P-521", "2b81040023"),
+                      ("secp256k1", "2b8104000a"),
                       ("P-192", "2a8648ce3d030101"), ("brainpoolP256r1", "2b2403030208010107"),
                       ("SM2", "2a811ccf5501822d"), ("an unknown curve", "2a8648ce3d03010763")):
         yield f"the curve is called {what}", spki_of(plain, sequence(EC, tlv(6, bytes.fromhex(oid))))
@@ -141,7 +142,8 @@ def bent_spki(plain, compressed):
     yield "implicit parameters", spki_of(plain, sequence(EC, b"\x05\0"))
     yield "no parameters", spki_of(plain, sequence(EC))
     yield "two curves", spki_of(plain, sequence(EC, CURVE, CURVE))
-    for what, oid in (("RSA", "2a864886f70d010101"), ("ecDH", "2b8104010c"), ("ecMQV", "2b8104010d"), ("DSA", "2a8648ce380401"),
+    for what, oid in (("RSA", "2a864886f70d010101"), ("ecDH", "2b8104010c"), ("ecMQV", "2b8104010d"),
+                      ("DSA", "2a8648ce380401"),
                       ("Ed25519", "2b6570"), ("X25519", "2b656e"), ("ecdsa-with-SHA256", "2a8648ce3d040302")):
         yield f"the algorithm is called {what}", spki_of(plain, sequence(tlv(6, bytes.fromhex(oid)), CURVE))
     good = spki_of(plain)

@@ -63,12 +63,17 @@ def base64_forms(good):
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     body = good.rstrip("=")
     pad = len(good) - len(body)
-    forms = [("URL alphabet", good.replace("+", "-").replace("/", "_")), ("a space behind", good + " "), ("a space before", " " + good),
-             ("a newline behind", good + "\n"), ("lines of 64", "\n".join(good[i:i + 64] for i in range(0, len(good), 64))),
+    forms = [("URL alphabet", good.replace("+", "-").replace("/", "_")), ("a space behind", good + " "),
+             ("a space before", " " + good),
+             ("a newline behind", good + "\n"),
+             ("lines of 64", "\n".join(good[i:i + 64] for i in range(0, len(good), 64))),
              ("a tab inside", good[:8] + "\t" + good[8:]), ("a carriage return inside", good[:8] + "\r" + good[8:]),
-             ("more padding", good + "="), ("four padding characters behind", good + "===="), ("padding before", "=" + good),
-             ("padding in the middle", good[:8] + "====" + good[8:]), ("a NUL behind", good + "\0"), ("a full stop inside", good[:4] + "." + good[4:]),
-             ("a MIME word", "=?utf-8?B?" + good + "?="), ("a data URL", "data:;base64," + good), ("PEM", "-----BEGIN X-----\n" + good),
+             ("more padding", good + "="), ("four padding characters behind", good + "===="),
+             ("padding before", "=" + good),
+             ("padding in the middle", good[:8] + "====" + good[8:]), ("a NUL behind", good + "\0"),
+             ("a full stop inside", good[:4] + "." + good[4:]),
+             ("a MIME word", "=?utf-8?B?" + good + "?="), ("a data URL", "data:;base64," + good),
+             ("PEM", "-----BEGIN X-----\n" + good),
              ("twice", good + good), ("reversed", good[::-1])]
     if pad:
         forms += [("no padding", body), ("less padding", good[:-1])] if pad == 2 else [("no padding", body)]
@@ -98,10 +103,14 @@ def base64_cases():
 
 
 def type_cases():
-    kinds = ["Application/vnd.salvor.campaign+json", TYPE.upper(), TYPE + " ", " " + TYPE, TYPE + ";", TYPE + "; charset=utf-8", TYPE + "\0",
-             TYPE + "\n", TYPE[:-1], TYPE + "s", "application/json", "text/plain", "application/vnd.in-toto+json", "", "*/*",
-             "application/vnd.salvor.campaign%2Bjson", "application/vnd.salvor.campaign json", TYPE.replace("+", "\u2795"),
-             TYPE.replace("a", "\u0430", 1), TYPE + "\u200b", "\ufeff" + TYPE, "https://" + TYPE, TYPE.replace("/", "\\/")]
+    kinds = ["Application/vnd.salvor.campaign+json", TYPE.upper(), TYPE + " ", " " + TYPE, TYPE + ";",
+             TYPE + "; charset=utf-8", TYPE + "\0",
+             TYPE + "\n", TYPE[:-1], TYPE + "s", "application/json", "text/plain", "application/vnd.in-toto+json", "",
+             "*/*",
+             "application/vnd.salvor.campaign%2Bjson", "application/vnd.salvor.campaign json",
+             TYPE.replace("+", "\u2795"),
+             TYPE.replace("a", "\u0430", 1), TYPE + "\u200b", "\ufeff" + TYPE, "https://" + TYPE,
+             TYPE.replace("/", "\\/")]
     cases = [(f"payloadType {json.dumps(kind)}", text(envelope(payloadType=kind)), "refused") for kind in kinds]
     # signed for the other type, then given out under ours
     for kind in ("application/json", "application/vnd.in-toto+json", TYPE.upper(), ""):
@@ -111,7 +120,8 @@ def type_cases():
               ("payloadType with an escaped solidus", text().replace(TYPE, TYPE.replace("/", "\\/")), "same"),
               ("payloadType with an escaped NUL behind", text().replace(TYPE, TYPE + "\\u0000"), "refused"),
               ("payloadType with a lone surrogate", text().replace(TYPE, TYPE + "\\ud800"), "refused")]
-    cases += [(f"payloadType is {other}", text().replace(f'"payloadType":"{TYPE}"', f'"payloadType":{other}'), "refused")
+    cases += [(f"payloadType is {other}", text().replace(f'"payloadType":"{TYPE}"', f'"payloadType":{other}'),
+               "refused")
               for other in ("null", "1", "true", f'["{TYPE}"]', f'{{"":"{TYPE}"}}')]
     return cases
 
@@ -119,14 +129,19 @@ def type_cases():
 def signed_bytes():
     """Signatures over something near to the encoding."""
     kind, size = TYPE.encode(), len(PAYLOAD)
-    other = [("the payload alone", PAYLOAD), ("the base64 text", b64(PAYLOAD).encode()), ("the encoding of the base64 text", pae(b64(PAYLOAD).encode())),
-             ("its SHA-256", hashlib.sha256(pae(PAYLOAD)).digest()), ("DSSEv0", pae(PAYLOAD).replace(b"DSSEv1", b"DSSEv0")),
+    other = [("the payload alone", PAYLOAD), ("the base64 text", b64(PAYLOAD).encode()),
+             ("the encoding of the base64 text", pae(b64(PAYLOAD).encode())),
+             ("its SHA-256", hashlib.sha256(pae(PAYLOAD)).digest()),
+             ("DSSEv0", pae(PAYLOAD).replace(b"DSSEv1", b"DSSEv0")),
              ("DSSEv2", pae(PAYLOAD).replace(b"DSSEv1", b"DSSEv2")), ("without the version", pae(PAYLOAD)[7:]),
              ("lengths with a leading zero", b"DSSEv1 0%d %s 0%d %s" % (len(kind), kind, size, PAYLOAD)),
-             ("lengths of 8 binary bytes", b"DSSEv1" + len(kind).to_bytes(8, "little") + kind + size.to_bytes(8, "little") + PAYLOAD),
-             ("length one more", pae(PAYLOAD).replace(b" %d " % size, b" %d " % (size + 1))), ("newline at the end", pae(PAYLOAD) + b"\n"),
+             ("lengths of 8 binary bytes",
+              b"DSSEv1" + len(kind).to_bytes(8, "little") + kind + size.to_bytes(8, "little") + PAYLOAD),
+             ("length one more", pae(PAYLOAD).replace(b" %d " % size, b" %d " % (size + 1))),
+             ("newline at the end", pae(PAYLOAD) + b"\n"),
              ("NUL for space", pae(PAYLOAD).replace(b" ", b"\0")), ("type and payload joined", kind + b" " + PAYLOAD),
-             ("the canonical JSON of the payload", PAYLOAD.rstrip()), ("the JSON of the envelope", text({"payload": b64(PAYLOAD), "payloadType": TYPE}).encode())]
+             ("the canonical JSON of the payload", PAYLOAD.rstrip()),
+             ("the JSON of the envelope", text({"payload": b64(PAYLOAD), "payloadType": TYPE}).encode())]
     return [(f"signed: {what}", text(envelope(message)), "none") for what, message in other]
 
 
@@ -137,7 +152,8 @@ def member_cases():
     evil = f'"payload":"{b64(b"evil")}"'
     cases = [("payload twice", "{" + ",".join((payload, evil, kind, sigs)) + "}", "refused"),
              ("payload twice, equal", "{" + ",".join((payload, payload, kind, sigs)) + "}", "refused"),
-             ("payload twice, one in escapes", "{" + ",".join((payload, evil.replace("payload", "p\\u0061yload"), kind, sigs)) + "}", "refused"),
+             ("payload twice, one in escapes", "{" + ",".join((payload, evil.replace("payload", "p\\u0061yload"),
+                                                               kind, sigs)) + "}", "refused"),
              ("payloadType twice", "{" + ",".join((payload, kind, kind, sigs)) + "}", "refused"),
              ("signatures twice", "{" + ",".join((payload, kind, sigs, sigs)) + "}", "refused"),
              ("sig twice", good.replace('"sig":', '"sig":"AAAA","sig":', 1), "refused"),
@@ -145,11 +161,15 @@ def member_cases():
              ("another order", "{" + ",".join((sigs, kind, payload)) + "}", "same"),
              ("names in escapes", good.replace('"payload"', '"\\u0070ayload"').replace('"sig"', '"s\\u0069g"'), "same"),
              ("base64 with escaped solidus", good.replace(b64(PAYLOAD), b64(PAYLOAD).replace("/", "\\/")), "same"),
-             ("base64 in escapes", good.replace(b64(PAYLOAD), "".join(f"\\u{ord(c):04x}" for c in b64(PAYLOAD))), "same"),
-             ("indented", text(indent=4, separators=None), "same"), ("white space around", " \t\r\n" + good + "\n\n", "same"),
-             ("Payload", good.replace('"payload"', '"Payload"'), "refused"), ("payload_type", good.replace("payloadType", "payload_type"), "refused"),
+             ("base64 in escapes", good.replace(b64(PAYLOAD), "".join(f"\\u{ord(c):04x}" for c in b64(PAYLOAD))),
+              "same"),
+             ("indented", text(indent=4, separators=None), "same"),
+             ("white space around", " \t\r\n" + good + "\n\n", "same"),
+             ("Payload", good.replace('"payload"', '"Payload"'), "refused"),
+             ("payload_type", good.replace("payloadType", "payload_type"), "refused"),
              ("payload with a NUL in its name", good.replace('"payload"', '"payload\\u0000"'), "refused")]
-    for name, value in (("payload", 1), ("payload", None), ("payload", {}), ("payload", json.loads("[]")), ("signatures", {}), ("signatures", None),
+    for name, value in (("payload", 1), ("payload", None), ("payload", {}), ("payload", json.loads("[]")),
+                        ("signatures", {}), ("signatures", None),
                         ("signatures", "x"), ("signatures", [[]]), ("signatures", [None]), ("signatures", ["x"])):
         cases.append((f"{name} is {json.dumps(value)}", text(envelope(**{name: value})), "refused"))
     for name in ("x", "payloadtype", "signature", "certificate", "_type", "signed", ""):
@@ -174,16 +194,24 @@ def signature_cases():
     stranger = {"keyid": "ann", "sig": b64(ed25519.Key("a stranger").sign(message))}
     lists = [("another order", [ben, ann], "same"), ("each twice", [ann, ben, ann, ben], "same"),
              ("the other ECDSA signature of the pair instead", [ann, other], "same"),
-             ("both ECDSA signatures of the pair", [ann, ben, other], "same"), ("one author alone, both ECDSA signatures", [ben, other], "fewer"),
-             ("one author alone, twice", [ann, dict(ann, keyid="ben")], "fewer"), ("one author under 20 key ids", [dict(ann, keyid=str(i)) for i in range(20)], "fewer"),
-             ("keyids swapped", [dict(ann, keyid="ben"), dict(ben, keyid="ann")], "same"), ("without keyids", [{"sig": ann["sig"]}, {"sig": ben["sig"]}], "same"),
-             ("keyids empty", [dict(ann, keyid=""), dict(ben, keyid="")], "same"), ("a stranger's under an author's keyid", [ann, ben, stranger], "same"),
-             ("a stranger's instead", [stranger, ben], "fewer"), ("raw r and s", [ann, raw], "fewer"), ("none", [], "none"),
-             ("keyid null", [dict(ann, keyid=None), ben], "refused"), ("keyid a number", [dict(ann, keyid=1), ben], "refused"),
-             ("sig null", [dict(ann, sig=None), ben], "refused"), ("sig a list of bytes", [dict(ann, sig=list(base64.b64decode(ann["sig"]))), ben], "refused")]
+             ("both ECDSA signatures of the pair", [ann, ben, other], "same"),
+             ("one author alone, both ECDSA signatures", [ben, other], "fewer"),
+             ("one author alone, twice", [ann, dict(ann, keyid="ben")], "fewer"),
+             ("one author under 20 key ids", [dict(ann, keyid=str(i)) for i in range(20)], "fewer"),
+             ("keyids swapped", [dict(ann, keyid="ben"), dict(ben, keyid="ann")], "same"),
+             ("without keyids", [{"sig": ann["sig"]}, {"sig": ben["sig"]}], "same"),
+             ("keyids empty", [dict(ann, keyid=""), dict(ben, keyid="")], "same"),
+             ("a stranger's under an author's keyid", [ann, ben, stranger], "same"),
+             ("a stranger's instead", [stranger, ben], "fewer"), ("raw r and s", [ann, raw], "fewer"),
+             ("none", [], "none"),
+             ("keyid null", [dict(ann, keyid=None), ben], "refused"),
+             ("keyid a number", [dict(ann, keyid=1), ben], "refused"),
+             ("sig null", [dict(ann, sig=None), ben], "refused"),
+             ("sig a list of bytes", [dict(ann, sig=list(base64.b64decode(ann["sig"]))), ben], "refused")]
     cases = [(f"signatures: {what}", text(envelope(signatures=sigs)), outcome) for what, sigs, outcome in lists]
     payload = PAYLOAD[:-1]
-    cases += [("payload a byte shorter", text(envelope(payload=b64(payload))), "none"), ("payload a byte longer", text(envelope(payload=b64(PAYLOAD + b" "))), "none"),
+    cases += [("payload a byte shorter", text(envelope(payload=b64(payload))), "none"),
+              ("payload a byte longer", text(envelope(payload=b64(PAYLOAD + b" "))), "none"),
               ("a byte moved from payload to type", text(envelope(payloadType=TYPE + " ")), "refused")]
     return cases
 
@@ -191,18 +219,26 @@ def signature_cases():
 def document_cases():
     good = text()
     tuf = {"signed": {"_type": "targets"}, "signatures": [{"keyid": "ann", "sig": ANN.sign(pae(PAYLOAD)).hex()}]}
-    return [("trailing comma", good[:-1] + ",}", "refused"), ("comment", good[:-1] + "/* */}", "refused"), ("single quotes", good.replace('"', "'"), "refused"),
-            ("something behind", good + "x", "refused"), ("twice", good + good, "refused"), ("a NUL behind", good + "\0", "refused"), ("in a list", f"[{good}]", "refused"),
-            ("as a string", json.dumps(good), "refused"), ("a byte order mark", "\ufeff" + good, "refused"), ("cut", good[:-1], "refused"),
-            ("JSON sequence", "\x1e" + good, "refused"), ("TUF metadata", text(tuf), "refused"), ("compact JWS", f"e30.{b64(PAYLOAD)}.AAAA", "refused"),
-            ("nothing", "", "refused"), ("null", "null", "refused"), ("vertical tab for white space", good.replace(",", ",\v"), "refused"),
+    return [("trailing comma", good[:-1] + ",}", "refused"), ("comment", good[:-1] + "/* */}", "refused"),
+            ("single quotes", good.replace('"', "'"), "refused"),
+            ("something behind", good + "x", "refused"), ("twice", good + good, "refused"),
+            ("a NUL behind", good + "\0", "refused"), ("in a list", f"[{good}]", "refused"),
+            ("as a string", json.dumps(good), "refused"), ("a byte order mark", "\ufeff" + good, "refused"),
+            ("cut", good[:-1], "refused"),
+            ("JSON sequence", "\x1e" + good, "refused"), ("TUF metadata", text(tuf), "refused"),
+            ("compact JWS", f"e30.{b64(PAYLOAD)}.AAAA", "refused"),
+            ("nothing", "", "refused"), ("null", "null", "refused"),
+            ("vertical tab for white space", good.replace(",", ",\v"), "refused"),
             ("non-breaking space for white space", good.replace(",", ",\u00a0"), "refused")]
 
 
 def make():
     cases = [("honest", text(), "same")]
     cases += base64_cases() + type_cases() + signed_bytes() + member_cases() + signature_cases() + document_cases()
-    public = [ANN.public.hex(), "3059301306072a8648ce3d020106082a8648ce3d0301070342000" + "4" + "".join(f"{v:064x}" for v in BEN.point)]
-    return {"about": "DSSE envelopes. Made by make_vectors.py; `envelope` is hex, the authors are Ed25519 and DER.", "authors": public,
-            "payload": PAYLOAD.hex(), "cases": [{"what": what, "envelope": envelope_text.encode().hex(), "outcome": outcome}
+    public = [ANN.public.hex(),
+              "3059301306072a8648ce3d020106082a8648ce3d0301070342000" + "4" + "".join(f"{v:064x}" for v in BEN.point)]
+    return {"about": "DSSE envelopes. Made by make_vectors.py; `envelope` is hex, the authors are Ed25519 and DER.",
+            "authors": public,
+            "payload": PAYLOAD.hex(), "cases": [{"what": what, "envelope": envelope_text.encode().hex(),
+                                                 "outcome": outcome}
                                                 for what, envelope_text, outcome in cases]}

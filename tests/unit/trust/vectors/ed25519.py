@@ -110,7 +110,8 @@ def bent_s(key, good):
     for name, value in (("S + L", s + L), ("S + 2L", s + 2 * L), ("S + 8L", s + 8 * L), ("L - S", L - s), ("S = 0", 0),
                         ("S = 1", 1), ("S = L", L), ("S = L - 1", L - 1), ("S = L + 1", L + 1), ("S = 2^252", 2**252),
                         ("S = 2^253", 2**253), ("S = 2^255 - 1", 2**255 - 1), ("S = 2^256 - 1", 2**256 - 1),
-                        ("S with its highest bit", s | 2**255), ("S with bit 254", s | 2**254), ("S with bit 253", s | 2**253)):
+                        ("S with its highest bit", s | 2**255), ("S with bit 254", s | 2**254),
+                        ("S with bit 253", s | 2**253)):
         if value < 2**256:
             cases.append(case(name, r + value.to_bytes(32, "little")))
     cases.append(case("S big-endian", r + s.to_bytes(32, "big")))
@@ -143,11 +144,13 @@ def bent_form(key, good):
     r, s = good[:32], good[32:]
     cases = [case(f"cut to {n} bytes", good[:n]) for n in range(64)]
     cases += [case("a zero behind", good + b"\0"), case("a zero before", b"\0" + good), case("twice", good + good),
-              case("R and S swapped", s + r), case("R twice", r + r), case("S twice", s + s), case("reversed", good[::-1]),
+              case("R and S swapped", s + r), case("R twice", r + r), case("S twice", s + s),
+              case("reversed", good[::-1]),
               case("all zero", bytes(64)), case("all ff", b"\xff" * 64), case("hex text", good.hex().encode()),
               case("as an ASN.1 octet string", b"\x04\x40" + good),
               case("as ASN.1 integers", b"\x30\x44\x02\x20" + r + b"\x02\x20" + s),
-              case("message longer by a byte", good, MESSAGE + b"\0"), case("message shorter by a byte", good, MESSAGE[:-1]),
+              case("message longer by a byte", good, MESSAGE + b"\0"),
+              case("message shorter by a byte", good, MESSAGE[:-1]),
               case("empty message", good, b""), case("the message's SHA-512", good, hashlib.sha512(MESSAGE).digest()),
               case("one bit of the message", good, bytes([MESSAGE[0] ^ 1]) + MESSAGE[1:])]
     return cases
@@ -173,7 +176,8 @@ def groups():
     good = key.sign(MESSAGE)
     tests = [case("honest", good, valid=True), case("honest, empty message", key.sign(b""), b"", True),
              case("honest, 1000 bytes", key.sign(b"\xa5" * 1000), b"\xa5" * 1000, True),
-             case("another key's", other.sign(MESSAGE)), case("made for another key's A", key.sign(MESSAGE, other.public))]
+             case("another key's", other.sign(MESSAGE)), case("made for another key's A",
+                                                              key.sign(MESSAGE, other.public))]
     tests += bent_s(key, good) + bent_r(key, good) + bent_form(key, good) + other_modes(key)
     found = [{"what": "an honest key", "key": key.public.hex(), "accepted": True, "tests": tests}]
     found += mixed_keys(key)
@@ -208,7 +212,8 @@ def small_keys():
     found = []
     for i, small in enumerate(torsion()):
         for j, form in enumerate(encodings(small)):
-            forged = [case("forged with S = 1", encode(B) + (1).to_bytes(32, "little"), f"any {n}".encode()) for n in range(8)]
+            forged = [case("forged with S = 1", encode(B) + (1).to_bytes(32, "little"),
+                           f"any {n}".encode()) for n in range(8)]
             found.append({"what": f"a key of small order, {i} of 8, form {j}", "key": form.hex(), "accepted": False,
                           "tests": forged})
     return found
@@ -234,7 +239,8 @@ def other_points(key):
 
 
 def make():
-    return {"about": "Ed25519, RFC 8032. Made by make_vectors.py; `key` is the 32 bytes of the public key.", "raw_keys": True,
+    return {"about": "Ed25519, RFC 8032. Made by make_vectors.py; `key` is the 32 bytes of the public key.",
+            "raw_keys": True,
             "groups": groups()}
 
 
@@ -246,4 +252,5 @@ def confirm(table):
     assert Ed25519PrivateKey.from_private_bytes(one.seed).sign(MESSAGE) == one.sign(MESSAGE)
     for test in table["groups"][0]["tests"]:
         if test["valid"]:
-            Ed25519PublicKey.from_public_bytes(one.public).verify(bytes.fromhex(test["sig"]), bytes.fromhex(test["message"]))
+            Ed25519PublicKey.from_public_bytes(one.public).verify(bytes.fromhex(test["sig"]),
+                                                                  bytes.fromhex(test["message"]))

@@ -110,7 +110,8 @@ def numbers(point, r, s):
     for a, x in edges:
         cases += [pair(f"r = {a}", point, x, s), pair(f"s = {a}", point, r, x)]
         cases += [pair(f"r = {a}, s = {b}", point, x, y) for b, y in edges[:6]]
-    for name, x in (("r + n", r + N), ("r - n", r - N), ("-r", -r), ("n - r", N - r), ("r + p", r + P), ("r + 2^256", r + 2**256),
+    for name, x in (("r + n", r + N), ("r - n", r - N), ("-r", -r), ("n - r", N - r), ("r + p", r + P),
+                    ("r + 2^256", r + 2**256),
                     ("256 r", 256 * r)):
         cases.append(pair(name, point, x, s))
     for name, x in (("s + n", s + N), ("s - n", s - N), ("-s", -s), ("1 / s", pow(s, -1, N)), ("s + 2^256", s + 2**256),
@@ -196,12 +197,17 @@ def key_forms(key):
     none = next(v for v in range(1, 100) if y_of(v) is None)
     size = lambda a, b: b"\4" + a.to_bytes(32, "big") + b.to_bytes(32, "big")  # noqa: E731
     yield "compressed", der.spki_of(compressed), True
-    points = [("hybrid", bytes([6 + (y & 1)]) + plain[1:]), ("hybrid with the wrong sign", bytes([7 - (y & 1)]) + plain[1:]),
+    points = [("hybrid", bytes([6 + (y & 1)]) + plain[1:]), ("hybrid with the wrong sign",
+                                                             bytes([7 - (y & 1)]) + plain[1:]),
                ("infinity", b"\0"), ("infinity, 65 bytes", bytes(65)), ("(0, 0)", size(0, 0)), ("empty", b""),
-               ("off the curve: y + 1", size(x, y + 1)), ("off the curve: x + 1", size(x + 1, y)), ("x and y swapped", size(y, x)),
-               ("x + p", size(low + P, y_of(low))), ("y = p", size(x, P)), ("x = p", size(P, y)), ("all ff", b"\4" + b"\xff" * 64),
-               ("compressed, x without a y", b"\2" + none.to_bytes(32, "big")), ("compressed, x + p", b"\2" + (low + P).to_bytes(32, "big")),
-               ("compressed with the form byte of uncompressed", b"\4" + compressed[1:]), ("without the form byte", plain[1:]),
+               ("off the curve: y + 1", size(x, y + 1)), ("off the curve: x + 1", size(x + 1, y)),
+              ("x and y swapped", size(y, x)),
+               ("x + p", size(low + P, y_of(low))), ("y = p", size(x, P)), ("x = p", size(P, y)),
+              ("all ff", b"\4" + b"\xff" * 64),
+               ("compressed, x without a y", b"\2" + none.to_bytes(32, "big")),
+              ("compressed, x + p", b"\2" + (low + P).to_bytes(32, "big")),
+               ("compressed with the form byte of uncompressed", b"\4" + compressed[1:]),
+              ("without the form byte", plain[1:]),
                ("a byte short", plain[:-1]), ("a byte long", plain + b"\0"), ("form byte 1", b"\1" + plain[1:]),
                ("form byte 5", b"\5" + plain[1:])]
     for what, point in points:
@@ -210,7 +216,8 @@ def key_forms(key):
 
 
 def make():
-    return {"about": "ECDSA on P-256 with SHA-256. Made by make_vectors.py; `key` is DER SubjectPublicKeyInfo.", "groups": groups()}
+    return {"about": "ECDSA on P-256 with SHA-256. Made by make_vectors.py; `key` is DER SubjectPublicKeyInfo.",
+            "groups": groups()}
 
 
 def confirm(table):
