@@ -48,6 +48,66 @@ static enum sal_status blame_file(const struct sal_conf *conf, enum sal_conf_key
         return sal_material_blame(conf, value, text, why, reterr);
 }
 
+/* ---- what was handed in since ---- */
+
+static bool read_public(const struct sal_conf *conf, enum sal_tuf_file file, int64_t version, char **ret,
+                        size_t *ret_len) {
+        const char *given = conf->values[SAL_CONF_PUBLIC_DIR].text, *state = conf->values[SAL_CONF_STATE_DIR].text;
+        char path[PATH_MAX], name[SAL_TUF_NAME_BYTES];
+        sal_tuf_file_name(file, version, name);
+        int len = given ? snprintf(path, sizeof path, "%s/metadata/%s", given, name)
+                        : snprintf(path, sizeof path, "%s/tuf/metadata/%s", state, name);
+        return len < (int)sizeof path && sal_file_read(path, SAL_TUF_MAX_BYTES, ret, ret_len, NULL) == SAL_OK;
+}
+
+/* A version that was given away stays what it was: clients would refuse other bytes under it. */
+static enum sal_status check_not_replaced(const struct online *online, const char *targets, size_t targets_len,
+                                          struct sal_err *reterr) {
+        sal_autofree char *bytes = NULL;
+        sal_auto(sal_tuf_targets) struct sal_tuf_targets *given = NULL;
+        size_t len = 0;
+        struct sal_err why = {0};
+        int64_t version = online->targets->version;
+        if (!read_public(online->conf, SAL_TUF_FILE_TARGETS, version, &bytes, &len) ||
+            (len == targets_len && memcmp(bytes, targets, len) == 0) ||
+            sal_tuf_targets_load(bytes, len, &online->root->roles[SAL_TUF_TARGETS], &given, NULL))
+                return SAL_OK;
+        sal_fail(&why, SAL_E_CONFIG, "version %lld was published with other content", (long long)version);
+        sal_err_hint(&why,
+                     "clients refuse a second file of one version: sign it as version %lld, or hand it in with "
+                     "salvorctl trust put-targets",
+                     (long long)version + 1);
+        return blame_file(online->conf, SAL_CONF_TARGETS, "trust.targets", &why, reterr);
+}
+
+/* Follows the chain as far as the public directory has it. */
+static void follow_public(struct online *online) {
+        for (int64_t steps = 0; steps < SAL_SIGNER_MAX_ROOTS; steps++) {
+                sal_autofree char *bytes = NULL;
+                size_t len = 0;
+                struct sal_tuf_root *next = NULL;
+                if (!read_public(online->conf, SAL_TUF_FILE_ROOT, online->root->version + 1, &bytes, &len) ||
+                    sal_tuf_root_load_next(online->root, bytes, len, &next, NULL))
+                        break;
+                sal_tuf_root_free(online->root);
+                online->root = next;
+        }
+        /* Versions of targets may leave some out, so a few are tried. */
+        enum { LEFT_OUT_MAX = 64 };
+        int64_t newest = online->targets->version;
+        for (int64_t version = newest + 1; version <= newest + LEFT_OUT_MAX; version++) {
+                sal_autofree char *bytes = NULL;
+                size_t len = 0;
+                struct sal_tuf_targets *targets = NULL;
+                if (!read_public(online->conf, SAL_TUF_FILE_TARGETS, version, &bytes, &len) ||
+                    sal_tuf_targets_load(bytes, len, &online->root->roles[SAL_TUF_TARGETS], &targets, NULL))
+                        continue;
+                sal_tuf_targets_free(online->targets);
+                online->targets = targets;
+                newest = version;
+        }
+}
+
 /* ---- the three files ---- */
 
 static enum sal_status check_files(struct online *online, struct sal_trust_digests *ret, struct sal_err *reterr) {
@@ -81,47 +141,7 @@ static enum sal_status check_files(struct online *online, struct sal_trust_diges
                                    "new targets (salvorctl trust)");
                 return blame_file(conf, SAL_CONF_POLICY, "trust.policy", &why, reterr);
         }
-        return SAL_OK;
-}
-
-/* ---- what was handed in since ---- */
-
-static bool read_public(const struct sal_conf *conf, enum sal_tuf_file file, int64_t version, char **ret,
-                        size_t *ret_len) {
-        const char *given = conf->values[SAL_CONF_PUBLIC_DIR].text, *state = conf->values[SAL_CONF_STATE_DIR].text;
-        char path[PATH_MAX], name[SAL_TUF_NAME_BYTES];
-        sal_tuf_file_name(file, version, name);
-        int len = given ? snprintf(path, sizeof path, "%s/metadata/%s", given, name)
-                        : snprintf(path, sizeof path, "%s/tuf/metadata/%s", state, name);
-        return len < (int)sizeof path && sal_file_read(path, SAL_TUF_MAX_BYTES, ret, ret_len, NULL) == SAL_OK;
-}
-
-/* Follows the chain as far as the public directory has it. */
-static void follow_public(struct online *online) {
-        for (int64_t steps = 0; steps < SAL_SIGNER_MAX_ROOTS; steps++) {
-                sal_autofree char *bytes = NULL;
-                size_t len = 0;
-                struct sal_tuf_root *next = NULL;
-                if (!read_public(online->conf, SAL_TUF_FILE_ROOT, online->root->version + 1, &bytes, &len) ||
-                    sal_tuf_root_load_next(online->root, bytes, len, &next, NULL))
-                        break;
-                sal_tuf_root_free(online->root);
-                online->root = next;
-        }
-        /* Versions of targets may leave some out, so a few are tried. */
-        enum { LEFT_OUT_MAX = 64 };
-        int64_t newest = online->targets->version;
-        for (int64_t version = newest + 1; version <= newest + LEFT_OUT_MAX; version++) {
-                sal_autofree char *bytes = NULL;
-                size_t len = 0;
-                struct sal_tuf_targets *targets = NULL;
-                if (!read_public(online->conf, SAL_TUF_FILE_TARGETS, version, &bytes, &len) ||
-                    sal_tuf_targets_load(bytes, len, &online->root->roles[SAL_TUF_TARGETS], &targets, NULL))
-                        continue;
-                sal_tuf_targets_free(online->targets);
-                online->targets = targets;
-                newest = version;
-        }
+        return check_not_replaced(online, targets, targets_len, reterr);
 }
 
 /* ---- the keys ---- */

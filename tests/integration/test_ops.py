@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -383,6 +384,14 @@ BAD_CONFIGURATIONS = {
     "root broken": lambda d: (d.path / "1.root.json").write_text("{}"),
     "root altered": lambda d: (d.path / "1.root.json").write_bytes(d.root_bytes.replace(b'"version": 1', b'"version": 2')
                                                                     .replace(b'"version":1', b'"version":2')),
+    "targets missing": lambda d: d.conf.set("trust.targets", "/nonexistent.json"),
+    "targets broken": lambda d: d.targets_path.write_text('{"signed": {}, "signatures": []}'),
+    "targets altered": lambda d: d.targets_path.write_bytes(d.targets_path.read_bytes().replace(b'"version":1', b'"version":2')),
+    "policy not listed": lambda d: d.policy_path.write_bytes(d.policy_path.read_bytes() + b"\n"),
+    "online key missing": lambda d: d.conf.set("trust.online_key", "keys/nowhere.pem"),
+    "online key broken": lambda d: (d.path / "keys" / "online.pem").write_text("no key"),
+    "online key of nobody": lambda d: d.conf.set("trust.online_key", "keys/author-1.pem"),
+    "next online key missing": lambda d: d.conf.set("trust.online_key_next", "keys/nowhere.pem"),
     "role": lambda d: d.conf.operator("x", d.admin_certificate, "emperor"),
     "operator certificate": lambda d: d.conf.operator("x", "/nonexistent.crt", "viewer"),
     "operator twice": lambda d: d.conf.operator("admin", d.admin_certificate, "viewer"),
@@ -400,7 +409,8 @@ BAD_CONFIGURATIONS = {
 }
 
 # Faults inside another file name that file; all others name the line of the configuration.
-ELSEWHERE = {"policy broken": "trust-policy.json", "root broken": "1.root.json", "root altered": "1.root.json"}
+ELSEWHERE = {"policy broken": "trust-policy.json", "root broken": "1.root.json", "root altered": "1.root.json",
+             "targets broken": "1.targets.json", "targets altered": "1.targets.json", "policy not listed": "trust-policy.json"}
 
 
 @pytest.mark.parametrize("name", BAD_CONFIGURATIONS)
@@ -416,6 +426,50 @@ def test_bad_configuration(domain, name):
         assert re.search(r"salvord\.conf:\d+", done.stderr + done.stdout), done
     started = subprocess.run([program("salvord"), "-c", str(domain.conf.path)], capture_output=True, text=True, timeout=30)
     assert started.returncode == 78, started
+
+
+def test_an_online_key_to_come(domain):
+    """A second online key may be named before a root gives it a role; either of the two may serve."""
+    shutil.copy(domain.path / "keys" / "author-1.pem", domain.path / "keys" / "next.pem")
+    domain.conf.set("trust.online_key_next", "keys/next.pem")
+    assert check_conf(domain.conf.path).returncode == 0
+    domain.conf.set("trust.online_key", "keys/next.pem")
+    domain.conf.set("trust.online_key_next", "keys/online.pem")
+    assert check_conf(domain.conf.path).returncode == 0
+    running = Server(domain).start()
+    assert running.ops().get("/readyz").json()["publication"]["state"] == "ok"
+    running.stop()
+
+
+def test_other_trust_files_need_a_restart(server):
+    """Said by name, each time; what is in force stays."""
+    server.domain.set_policy({**server.domain.policy(), "revoked": ["some-id"]}, version=2)
+    server.hangup()
+    until(lambda: b"reload.done" in server.log, "the reload is done")
+    for name in (b"trust.targets (its content)", b"trust.policy (its content)"):
+        assert b'reload.needs_restart key="' + name in server.log, server.tail()
+    server.restart()
+    assert json.loads(server.admin.client.get("/api/v1/trust/policy").body)["revoked"] == ["some-id"]
+
+
+def test_other_targets_of_the_same_version_are_refused(server):
+    """Clients would take them for a forgery, for the version was given away with other content."""
+    server.domain.set_policy({**server.domain.policy(), "revoked": ["some-id"]})
+    server.hangup()
+    until(lambda: b"reload.refused" in server.log, "the reload is refused")
+    server.stop()
+    done = check_conf(server.domain.conf.path)
+    assert done.returncode == 78 and "1.targets.json" in done.stderr and "version" in done.stderr, done
+    server.domain.set_policy(server.domain.policy(), version=2)
+    assert check_conf(server.domain.conf.path).returncode == 0
+
+
+def test_an_online_key_for_others_to_read_is_warned_of(domain):
+    (domain.path / "keys" / "online.pem").chmod(0o640)
+    running = Server(domain).start()
+    until(lambda: b"key.readable_by_others" in running.log, "the warning")
+    assert b"online.pem" in running.log
+    running.stop()
 
 
 def test_configuration_missing(tmp_path):

@@ -110,10 +110,11 @@ class Domain:
     def targets_path(self):
         return self.path / "1.targets.json"
 
-    def set_policy(self, policy):
+    def set_policy(self, policy, version=1):
         """Another policy, and the targets that list it, as the files with which a server begins."""
         data = json.dumps(policy).encode()
         signed = json.loads(self.targets_path.read_text())["signed"]
+        signed["version"] = version
         signed["targets"][tuf.POLICY_PATH] = {"length": len(data), "hashes": {"sha256": tuf.sha256(data)}}
         keys_of = [tuf.Key.load(self.path / "keys" / f"targets-{i}.pem") for i in (1, 2, 3)]
         self.policy_path.write_bytes(data)
