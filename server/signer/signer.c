@@ -90,41 +90,55 @@ int sal_signer_socket(const struct sal_signer *signer) {
 
 /* ---- its start ---- */
 
-/* What the new process gets: its end of the socket, nothing to read, nowhere to write but the daemon's standard error,
- * no environment, the signals of a fresh process. Those that end a daemon are blocked until it ignores them. */
-static int spawn(int socket_fd, char *const *argv, pid_t *ret) {
-        static char *const environment[] = {NULL};
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t all, ending;
+/* What the new process gets: its end of the socket, nothing to read, nowhere to write but the daemon's standard error.
+ */
+static int describe_files(posix_spawn_file_actions_t *actions, int socket_fd) {
         bool has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;
+        int failed = posix_spawn_file_actions_adddup2(actions, socket_fd, SAL_SIGNER_FD);
+        if (!failed)
+                failed = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (!failed)
+                failed = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+        if (!failed && !has_stderr)
+                failed = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        if (!failed)
+                failed = posix_spawn_file_actions_addclosefrom_np(actions, SAL_SIGNER_FD + 1);
+        return failed;
+}
+
+/* The signals of a fresh process. Those that end a daemon are blocked until it ignores them. */
+static int describe_signals(posix_spawnattr_t *attributes) {
+        sigset_t all, ending;
         sigfillset(&all);
         sigemptyset(&ending);
         sigaddset(&ending, SIGINT);
         sigaddset(&ending, SIGTERM);
         sigaddset(&ending, SIGHUP);
+        int failed = posix_spawnattr_setsigdefault(attributes, &all);
+        if (!failed)
+                failed = posix_spawnattr_setsigmask(attributes, &ending);
+        if (!failed)
+                failed = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+        return failed;
+}
+
+/* This program again, without an environment. 0 or an errno. */
+static int spawn(int socket_fd, char *const *argv, pid_t *ret) {
+        static char *const environment[] = {NULL};
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
         int failed = posix_spawn_file_actions_init(&actions);
         if (failed)
                 return failed;
         failed = posix_spawnattr_init(&attributes);
-        if (failed) {
-                posix_spawn_file_actions_destroy(&actions);
-                return failed;
+        if (!failed) {
+                failed = describe_files(&actions, socket_fd);
+                if (!failed)
+                        failed = describe_signals(&attributes);
+                if (!failed)
+                        failed = posix_spawn(ret, "/proc/self/exe", &actions, &attributes, argv, environment);
+                posix_spawnattr_destroy(&attributes);
         }
-        (void)(posix_spawnattr_setsigdefault(&attributes, &all) || posix_spawnattr_setsigmask(&attributes, &ending) ||
-               posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
-        failed = posix_spawn_file_actions_adddup2(&actions, socket_fd, SAL_SIGNER_FD);
-        if (!failed)
-                failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (!failed)
-                failed = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        if (!failed && !has_stderr)
-                failed = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-        if (!failed)
-                failed = posix_spawn_file_actions_addclosefrom_np(&actions, SAL_SIGNER_FD + 1);
-        if (!failed)
-                failed = posix_spawn(ret, "/proc/self/exe", &actions, &attributes, argv, environment);
-        posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         return failed;
 }
@@ -226,6 +240,23 @@ static enum sal_status ask(struct sal_signer *signer, const struct sal_buf *mess
         return gone(signer, why.detail, reterr);
 }
 
+/* What the body says; *ret_readable is false when it is nothing that a signer says. */
+static enum sal_status understand(enum sal_signer_kind kind, const struct sal_buf *body, size_t envelope_count,
+                                  struct sal_signer_answer *ret, bool *ret_readable, struct sal_err *why) {
+        if (kind == SAL_SIGNER_REFUSAL) {
+                *ret_readable = !sal_signer_read_refusal(body->data, body->len, why);
+                return why->status;
+        }
+        sal_autofree struct sal_signer_answer *answer = calloc(1, sizeof *answer);
+        if (!answer)
+                return sal_fail(why, SAL_E_NOMEM, "no memory for what the signer made");
+        enum sal_status status = sal_signer_read_answer(body->data, body->len, envelope_count, answer, why);
+        if (!status)
+                *ret = *answer;
+        *ret_readable = status != SAL_E_MALFORMED;
+        return status;
+}
+
 enum sal_status sal_signer_make_within(struct sal_signer *signer, const struct sal_signer_request *request,
                                        int64_t timeout_ms, struct sal_signer_answer *ret, struct sal_err *reterr) {
         sal_autobuf struct sal_buf message = SAL_BUF_INIT;
@@ -239,27 +270,15 @@ enum sal_status sal_signer_make_within(struct sal_signer *signer, const struct s
                 status = ask(signer, &message, timeout_ms, &kind, &body, reterr);
         if (status)
                 return status;
-        if (kind == SAL_SIGNER_REFUSAL) {
-                status = sal_signer_read_refusal(body.data, body.len, &why);
-                if (!status) {
-                        if (reterr)
-                                *reterr = why;
-                        return why.status;
-                }
-        } else {
-                sal_autofree struct sal_signer_answer *answer = calloc(1, sizeof *answer);
-                if (!answer)
-                        return sal_fail(reterr, SAL_E_NOMEM, "no memory for what the signer made");
-                status = sal_signer_read_answer(body.data, body.len, request->envelope_count, answer, &why);
-                if (!status) {
-                        *ret = *answer;
-                        return SAL_OK;
-                }
+        bool readable = true;
+        status = understand(kind, &body, request->envelope_count, ret, &readable, &why);
+        if (!readable) {
+                put_down(signer);
+                return gone(signer, why.detail, reterr);
         }
-        if (status == SAL_E_NOMEM)
-                return sal_fail(reterr, status, "%s", why.detail);
-        put_down(signer);
-        return gone(signer, why.detail, reterr);
+        if (status && reterr)
+                *reterr = why;
+        return status;
 }
 
 enum sal_status sal_signer_make(struct sal_signer *signer, const struct sal_signer_request *request,
