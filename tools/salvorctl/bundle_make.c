@@ -206,7 +206,9 @@ static enum sal_status collect_campaign(struct sal_bundle *bundle, const struct 
         if (!status &&
             sal_admit(rules, target->path, bytes.data ? bytes.data : "", bytes.len, &campaign, &why) == SAL_ADMIT_YES)
                 return add_campaign(bundle, campaign, target, &bytes, reterr);
-        if (bundle->wanted_count == 0) {
+        bool of_the_file =
+                !status || status == SAL_E_NOT_FOUND || status == SAL_E_UNTRUSTED || status == SAL_E_TOO_LARGE;
+        if (bundle->wanted_count == 0 && of_the_file) {
                 json_t *entry = json_pack("{s:s, s:s}", "target", target->path, "why", why.detail);
                 return json_array_append_new(bundle->left_out, entry) ? no_memory(reterr) : SAL_OK;
         }
@@ -253,6 +255,9 @@ static enum sal_status collect_all(struct sal_bundle *bundle, const struct sal_a
         enum sal_status status = SAL_OK;
         for (size_t i = 0; i < list->count && !status; i++)
                 status = collect_campaign(bundle, rules, &list->targets[i], reterr);
+        if (!status && json_array_size(bundle->campaigns) == 0 && json_array_size(bundle->left_out))
+                return sal_fail(reterr, SAL_E_UNTRUSTED, "no listed campaign may be carried; the first: %.350s",
+                                json_string_value(json_object_get(json_array_get(bundle->left_out, 0), "why")));
         if (!status && json_array_size(bundle->campaigns) == 0)
                 return sal_fail(reterr, SAL_E_NOT_FOUND, "no campaign is in force: there is nothing to carry");
         return status;
