@@ -138,8 +138,9 @@ static void reply_csv(struct sal_admin_call *call) {
         sal_http_reply(call->call.request, &reply);
 }
 
-/* The answer was made when the act was, and new trust is public since. */
+/* The answer was made when the act was, and it is public since. */
 static void see_published(struct sal_admin_call *call) {
+        sal_admin_campaign_see_listed(call);
         if (call->route->run == sal_admin_trust_put_root || call->route->run == sal_admin_trust_put_targets)
                 sal_trust_show_published(call->act.service, call->json, sal_clock_wall_ms());
 }

@@ -84,6 +84,9 @@ sal_admin_run sal_admin_rings_show, sal_admin_rings_put, sal_admin_kill_show, sa
 
 sal_admin_run sal_admin_trust_show, sal_admin_trust_put_root, sal_admin_trust_put_targets;
 
+/* An answer that shows a campaign is made before its list is public: says whether it is listed now. The worker's. */
+void sal_admin_campaign_see_listed(struct sal_admin_call *call);
+
 /* Checks every line of an import on the worker, before the first goes to the ledger. */
 enum sal_status sal_admin_import_check(struct sal_admin_call *call, struct sal_err *reterr);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/admin.h"
+#include "api/worker.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *id_of(const struct sal_admin_call *call) {
         return sal_admin_param(call, "id");
@@ -83,4 +85,18 @@ enum sal_status sal_admin_campaign_decisions(struct sal_admin_call *call, struct
 enum sal_status sal_admin_campaign_offers(struct sal_admin_call *call, struct sal_err *reterr) {
         return sal_campaign_offers(&call->act, id_of(call), call->version, sal_admin_query(call, "state"), &call->page,
                                    &call->json, reterr);
+}
+
+void sal_admin_campaign_see_listed(struct sal_admin_call *call) {
+        struct sal_api_worker *worker = sal_http_worker_data(sal_http_request_worker(call->call.request));
+        if (!call->call.when_published || !json_object_get(call->json, "listed"))
+                return;
+        const struct sal_snapshot *snapshot = sal_api_snapshot(worker);
+        for (size_t i = 0; i < snapshot->count; i++) {
+                const struct sal_launch *launch = snapshot->campaigns[i].launch;
+                if (launch->campaign->version == call->version &&
+                    strcmp(launch->campaign->id, sal_admin_param(call, "id")) == 0)
+                        json_object_set_new(call->json, "listed",
+                                            json_boolean(sal_service_lists(call->act.service, launch)));
+        }
 }

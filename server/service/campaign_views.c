@@ -77,7 +77,7 @@ static void held_view(void *arg, const char *name, int j, int64_t offered, int64
                 cohort_view(arg, name, j, offered, failed, silent, held, ln_e, bound);
 }
 
-static void add_live(json_t *view, const struct sal_live *live, bool whole) {
+static void add_live(const struct sal_act *act, json_t *view, const struct sal_live *live, bool whole) {
         json_object_set_new(view, "stage",
                             json_string(live->launch->campaign->plan.rings[sal_tally_stage(live->tally)].name));
         json_object_set_new(view, "evidence", evidence_view(live));
@@ -85,6 +85,7 @@ static void add_live(json_t *view, const struct sal_live *live, bool whole) {
         json_object_set_new(view, "in_flight", json_integer(sal_live_in_flight(live)));
         json_object_set_new(view, "known_matching", json_integer(sal_live_known_matching(live)));
         json_object_set_new(view, "counted", json_boolean(live->scan_done));
+        json_object_set_new(view, "listed", json_boolean(sal_service_lists(act->service, live->launch)));
         if (live->barred[0])
                 json_object_set_new(view, "not_allowed", json_string(live->barred));
         json_t *held = json_array(), *cohorts = json_array();
@@ -145,7 +146,7 @@ json_t *sal_campaign_view(const struct sal_act *act, const struct sal_campaign_r
                 json_object_set_new(view, "halt_decision", json_string(newest_halt));
         json_object_set_new(view, "halts_resumed", json_integer(row->halts_resumed));
         if (live)
-                add_live(view, live, whole);
+                add_live(act, view, live, whole);
         if (!whole)
                 return view;
         json_object_set_new(view, "summary", json_string(campaign->summary));

@@ -373,6 +373,28 @@ def test_a_start_without_a_place_to_publish_serves(domain):
     running.stop()
 
 
+def test_a_start_that_cannot_be_listed_says_so(server):
+    """Without its key no signer can be started again: the act is done, its answer says that nothing is offered yet."""
+    key = server.domain.path / "keys" / "online.pem"
+    campaign = server.admin.started(c.payload(server.domain))
+    assert campaign.get()["listed"] is True
+    machine = server.enroll("m")
+    key.rename(key.with_suffix(".away"))
+    os.kill(signer_pid(server), signal.SIGKILL)
+    other = server.admin.ready(c.payload(server.domain))
+    answer = other.start()
+    assert answer["state"] == "active" and answer["listed"] is False
+    assert publication(server)["state"] == "failing"
+    answer = machine.poll(facts={"fault": other.id}, have=NOTHING)
+    assert (answer["directive"], answer["reason"]) == ("wait", "ring_not_open") and "not published yet" in answer["detail"]
+    assert machine.says(facts={"fault": campaign.id}) == ("apply", "offered")
+    key.with_suffix(".away").rename(key)
+    until(lambda: other.get()["listed"], "it is listed", 90)
+    assert server.enroll("n").says(facts={"fault": other.id}) == ("apply", "offered")
+    assert campaign.must("halt")["state"] == "halted"
+    assert campaign.must("resume")["listed"] is True
+
+
 def test_no_signer_no_start(domain):
     """An online key that no role has is a configuration error, with the line and what mends it."""
     shutil.copy(domain.path / "keys" / "author-1.pem", domain.path / "keys" / "online.pem")

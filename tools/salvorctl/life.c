@@ -38,6 +38,14 @@ static void hint_acknowledge(const struct sal_ctl *ctl, enum sal_status status, 
                      ctl->args[0], *reterr->ref ? reterr->ref : "ID");
 }
 
+/* A campaign that goes on but stands in no published list is not offered, and nothing else would say so here. */
+static void tell_unlisted(const json_t *answer, const char *verb) {
+        bool goes_on = strcmp(verb, "start") == 0 || strcmp(verb, "resume") == 0;
+        if (goes_on && json_is_false(json_object_get(answer, "listed")))
+                fputs("  it is not offered yet: the server's published list does not name it; see `salvorctl status`\n",
+                      stderr);
+}
+
 static enum sal_status run_act(struct sal_ctl *ctl, struct sal_err *reterr) {
         const struct act *act = find_act(ctl->command->verb);
         const char *cohort = ctl->options[SAL_OPT_COHORT];
@@ -75,6 +83,7 @@ static enum sal_status run_act(struct sal_ctl *ctl, struct sal_err *reterr) {
         printf("%s %s@%lld: now ", act->done, campaign.id, (long long)campaign.version);
         sal_safe_print(stdout, sal_text(answer, "state"));
         fputc('\n', stdout);
+        tell_unlisted(answer, act->verb);
         return SAL_OK;
 }
 
