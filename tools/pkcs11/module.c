@@ -72,10 +72,13 @@ void sal_pkcs11_token_label(const struct sal_pkcs11_token *token, char ret[stati
         sal_pkcs11_text(token->info.label, sizeof token->info.label, ret);
 }
 
-/* Those that fit the URI; `others` are there and do not. */
+enum { MAX_SLOTS = 65536 };
+
+/* Those that fit the URI, as many as there is room for; `others` are there and do not. */
 struct tokens {
         struct sal_pkcs11_token fit[SAL_PKCS11_MAX_TOKENS];
         size_t count;
+        bool more;
         struct sal_buf others;
 };
 
@@ -98,10 +101,12 @@ static void look_at_slot(CK_FUNCTION_LIST *module, CK_SLOT_ID slot, bool module_
         bool fits = module_fits && (wanted == (CK_SLOT_ID)-1 || wanted == slot) &&
                     p11_kit_uri_match_slot_info(uri->parsed, &slot_info) == 1 &&
                     p11_kit_uri_match_token_info(uri->parsed, &token.info) == 1;
-        if (fits && tokens->count < SAL_PKCS11_MAX_TOKENS)
-                tokens->fit[tokens->count++] = token;
-        else if (!fits)
+        if (!fits)
                 list_token(&token, &tokens->others);
+        else if (tokens->count < SAL_PKCS11_MAX_TOKENS)
+                tokens->fit[tokens->count++] = token;
+        else
+                tokens->more = true;
 }
 
 static bool module_fits(const struct sal_pkcs11_modules *modules, CK_FUNCTION_LIST *module,
@@ -113,14 +118,27 @@ static bool module_fits(const struct sal_pkcs11_modules *modules, CK_FUNCTION_LI
         return module->C_GetInfo(&info) == CKR_OK && p11_kit_uri_match_module_info(uri->parsed, &info) == 1;
 }
 
+/* The slots that hold a token; NULL when there are none, or the module cannot say. */
+static CK_SLOT_ID *list_slots(CK_FUNCTION_LIST *module, CK_ULONG *ret_count) {
+        CK_ULONG count = 0;
+        if (module->C_GetSlotList(CK_TRUE, NULL, &count) != CKR_OK || !count || count > MAX_SLOTS)
+                return NULL;
+        CK_SLOT_ID *slots = calloc(count, sizeof *slots);
+        if (slots && module->C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK) {
+                *ret_count = count;
+                return slots;
+        }
+        free(slots);
+        return NULL;
+}
+
 static void collect(const struct sal_pkcs11_modules *modules, const struct sal_pkcs11_uri *uri, struct tokens *tokens) {
         for (CK_FUNCTION_LIST **at = modules->all; *at; at++) {
-                CK_SLOT_ID slots[SAL_PKCS11_MAX_TOKENS];
-                CK_ULONG count = SAL_PKCS11_MAX_TOKENS;
+                CK_ULONG count = 0;
+                sal_autofree CK_SLOT_ID *slots = list_slots(*at, &count);
                 bool fits = module_fits(modules, *at, uri);
-                if ((*at)->C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK)
-                        for (CK_ULONG i = 0; i < count; i++)
-                                look_at_slot(*at, slots[i], fits, uri, tokens);
+                for (CK_ULONG i = 0; slots && i < count; i++)
+                        look_at_slot(*at, slots[i], fits, uri, tokens);
         }
 }
 
@@ -142,18 +160,17 @@ static bool shows_key(const struct sal_pkcs11_token *token, const struct sal_pkc
 
 /* Of several tokens those stay that show such a key; when none does, those that could hide one behind their PIN. */
 static void narrow(const struct sal_pkcs11_uri *uri, struct tokens *tokens) {
-        size_t shown = 0, hidden = 0;
-        struct sal_pkcs11_token hiding[SAL_PKCS11_MAX_TOKENS];
+        bool shows[SAL_PKCS11_MAX_TOKENS] = {0};
+        bool any = false;
+        size_t kept = 0;
         for (size_t i = 0; i < tokens->count; i++) {
-                const struct sal_pkcs11_token token = tokens->fit[i];
-                if (shows_key(&token, uri))
-                        tokens->fit[shown++] = token;
-                else if (token.info.flags & CKF_LOGIN_REQUIRED)
-                        hiding[hidden++] = token;
+                shows[i] = shows_key(&tokens->fit[i], uri);
+                any = any || shows[i];
         }
-        if (!shown)
-                memcpy(tokens->fit, hiding, hidden * sizeof *hiding);
-        tokens->count = shown ? shown : hidden;
+        for (size_t i = 0; i < tokens->count; i++)
+                if (any ? shows[i] : (tokens->fit[i].info.flags & CKF_LOGIN_REQUIRED) != 0)
+                        tokens->fit[kept++] = tokens->fit[i];
+        tokens->count = kept;
 }
 
 static enum sal_status fail_tokens(const struct tokens *tokens, struct sal_err *reterr) {
@@ -166,7 +183,8 @@ static enum sal_status fail_tokens(const struct tokens *tokens, struct sal_err *
                              tokens->others.len ? tokens->others.data : "no token at all; is it plugged in?");
                 return SAL_E_NOT_FOUND;
         }
-        sal_fail(reterr, SAL_E_CONFLICT, "the URI fits %zu tokens: %s", tokens->count, list.data ? list.data : "");
+        sal_fail(reterr, SAL_E_CONFLICT, "the URI fits %s%zu tokens: %s", tokens->more ? "more than " : "",
+                 tokens->count, list.data ? list.data : "");
         sal_err_hint(reterr, "name one with token=LABEL or serial=NUMBER");
         return SAL_E_CONFLICT;
 }
@@ -177,10 +195,10 @@ enum sal_status sal_pkcs11_token_find(const struct sal_pkcs11_modules *modules, 
         if (!tokens)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for the tokens");
         collect(modules, uri, tokens);
-        if (tokens->count > 1)
+        if (tokens->count > 1 && !tokens->more)
                 narrow(uri, tokens);
         enum sal_status status = SAL_OK;
-        if (tokens->count == 1)
+        if (tokens->count == 1 && !tokens->more)
                 *ret = tokens->fit[0];
         else
                 status = fail_tokens(tokens, reterr);

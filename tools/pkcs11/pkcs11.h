@@ -15,7 +15,7 @@ enum {
         SAL_PKCS11_PIN_MAX_BYTES = 255,
         SAL_PKCS11_LABEL_MAX_BYTES = 128, /* of an object; longer labels and ids are cut where they are shown */
         SAL_PKCS11_ID_MAX_BYTES = 32,
-        SAL_PKCS11_MAX_TOKENS = 64 /* that are looked at */
+        SAL_PKCS11_MAX_TOKENS = 64 /* that a URI may fit, before it has to say which */
 };
 
 /* What the person who is asked for a PIN has to know. */
