@@ -195,8 +195,7 @@ static enum sal_status hear(struct sal_signer *signer, struct sal_err *reterr) {
         }
         bool late = status == SAL_E_TIMEOUT;
         late ? put_down(signer) : end(signer);
-        return sal_fail(reterr, SAL_E_IO, "the signer %s",
-                        late ? "was not ready in time" : "ended before it was ready");
+        return sal_fail(reterr, SAL_E_IO, "the signer was not ready%s: %s", late ? " in time" : "", signer->ending);
 }
 
 enum sal_status sal_signer_start(const struct sal_signer_config *config, struct sal_signer **ret,

@@ -66,6 +66,25 @@ static void bad_marks_are_told(void **state) {
         not_started(d, SAL_E_CORRUPT, d->marks_path);
 }
 
+/* A signer that is none: what the program does under these names of a root. */
+static int pretend(const char *root) {
+        if (strcmp(root, "/die") == 0)
+                raise(SIGKILL);
+        if (strcmp(root, "/nonsense") == 0)
+                return send(SAL_SIGNER_FD, "ready, more or less", 19, 0) == 19 ? 8 : 9;
+        return strcmp(root, "/quit") == 0 ? 7 : 0;
+}
+
+static void a_bad_start_is_told(void **state) {
+        struct domain *d = *state;
+        d->config.root_path = "/die";
+        not_started(d, SAL_E_IO, "not ready: it was ended by signal 9");
+        d->config.root_path = "/quit";
+        not_started(d, SAL_E_IO, "not ready: it ended with code 7");
+        d->config.root_path = "/nonsense";
+        not_started(d, SAL_E_IO, "not ready: it ended with code 8");
+}
+
 /* Whose key signed the newest file? */
 static bool signed_by(const struct domain *d, enum sal_tuf_file file, int key) {
         const struct sal_buf *bytes = &d->answer.next.files[file];
@@ -390,6 +409,9 @@ static void an_answer_to_something_else_is_none(void **state) {
 }
 
 int main(int argc, char **argv) {
+        int pretended = sal_signer_wanted(argc, argv) ? pretend(argv[2]) : 0;
+        if (pretended)
+                return pretended;
         FIXTURE_SIGNER(argc, argv);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, domain_set_up, domain_tear_down)
 #define TEST_STOPPED(name) cmocka_unit_test_setup_teardown(name, domain_set_up_stopped, domain_tear_down)
@@ -397,6 +419,7 @@ int main(int argc, char **argv) {
                 TEST_STOPPED(a_bad_root_is_told),
                 TEST_STOPPED(a_bad_key_is_told),
                 TEST_STOPPED(bad_marks_are_told),
+                TEST_STOPPED(a_bad_start_is_told),
                 TEST_STOPPED(several_keys_serve_their_roles),
                 TEST_STOPPED(signers_of_many_threads_are_apart),
                 TEST(is_confined),
