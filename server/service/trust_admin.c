@@ -145,7 +145,7 @@ static enum sal_status take(const struct sal_act *act, const char *what, struct 
                 return status;
         sal_service_set_trust_take(service, sal_trust_store_ref(next));
         sal_trust_judge_live(engine, sal_tx_now_ms(act->tx));
-        sal_engine_note(engine, "trust.changed", NULL, "%s: root %lld, targets %lld, policy %.16s…", what,
+        sal_engine_note(engine, "trust.changed", NULL, "%s: root %lld, targets %lld, policy %.16s", what,
                         (long long)next->root->version, (long long)next->parsed->version,
                         sal_policy_sha256(next->policy));
         sal_trust_note_expiry(engine, next, sal_tx_now_ms(act->tx));

@@ -60,6 +60,7 @@ enum sal_option {
         SAL_OPT_PAE,
         SAL_OPT_KEYID,
         SAL_OPT_SIGNATURE,
+        SAL_OPT_TARGETS,
         SAL_OPT_COUNT
 };
 #define SAL_BIT(option) (UINT64_C(1) << (option))
@@ -115,7 +116,9 @@ extern const struct sal_command sal_commands_export[];
 extern const struct sal_command sal_commands_settings[];
 extern const struct sal_command sal_commands_artifact[];
 extern const struct sal_command sal_commands_ceremony[];
+extern const struct sal_command sal_commands_trust_online[];
 extern const struct sal_command sal_commands_bundle[];
+extern const struct sal_command sal_commands_status[];
 extern const struct sal_command *const sal_command_groups[];
 
 /* ---- arguments (options.c) ---- */

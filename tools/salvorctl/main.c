@@ -22,7 +22,9 @@ const struct sal_command *const sal_command_groups[] = {
         sal_commands_settings,
         sal_commands_artifact,
         sal_commands_ceremony,
+        sal_commands_trust_online,
         sal_commands_bundle,
+        sal_commands_status,
         NULL,
 };
 

@@ -54,6 +54,7 @@ static const struct option_row {
         [SAL_OPT_PAE] = {"pae", NULL, "what other programs sign: the payload with the DSSE words ahead of it"},
         [SAL_OPT_KEYID] = {"keyid", "ID", "of the key that made the signature"},
         [SAL_OPT_SIGNATURE] = {"signature", "FILE", "the signature's bytes, as openssl writes them"},
+        [SAL_OPT_TARGETS] = {"targets", "FILE", "the targets that the new root's keys signed"},
 };
 
 /* Those that may stand there several times. */
