@@ -9,9 +9,9 @@
  * is written last, and nothing is served before it is written. Nothing here ever holds up the ledger: halts and the
  * kill switch are answered after their commit, and their targets are 404 at once, whatever the signer does.
  *
- * Listed. A campaign is offered only while the published list names its envelope: otherwise a machine would be offered
- * what it cannot verify. Starts, resumes and the end of the kill switch are answered when they are published
- * (sal_publication_wait), or when that failed.
+ * Listed. A campaign is offered only while the published list names its envelope and has not expired, nor anything
+ * above it: otherwise a machine would be offered what it cannot verify, and its silence would count. Starts, resumes
+ * and the end of the kill switch are answered when they are published (sal_publication_wait), or when that failed.
  *
  * Failure. When the signer fails, the last view stays. When the disk does, machines are served from memory all the
  * same, and only the directory is behind: the signer's high-water marks see to it that nothing older can follow. Either

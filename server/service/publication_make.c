@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/publication_internal.h"
 
-#include "base/metrics.h"
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -103,14 +103,23 @@ static bool needs_renewal(const struct sal_view *view, int64_t now_ms) {
 
 /* ---- marks ---- */
 
+/* Clients refuse a list that has expired, or hangs below something that has. */
+static bool is_alive(const struct sal_view *view, int64_t now_ms) {
+        for (int file = 0; file < SAL_TUF_FILES; file++)
+                if (view->expires_ms[file] <= now_ms)
+                        return false;
+        return true;
+}
+
 bool sal_publication_mark(struct sal_publication *publication) {
         bool news = false;
         pthread_mutex_lock(&publication->marking);
         struct sal_view *view = sal_publication_view(publication);
         struct sal_snapshot *snapshot = sal_snapshot_slot_now(&publication->service->snapshots);
+        bool alive = is_alive(view, sal_clock_wall_ms());
         for (size_t i = 0; snapshot && i < snapshot->count; i++) {
                 struct sal_launch *launch = snapshot->campaigns[i].launch;
-                bool lists = sal_view_lists(view, launch->sha256);
+                bool lists = alive && sal_view_lists(view, launch->sha256);
                 news |= !atomic_exchange(&launch->listed, lists) && lists;
         }
         sal_snapshot_unref(snapshot);

@@ -386,7 +386,7 @@ def test_a_start_that_cannot_be_listed_says_so(server):
     assert answer["state"] == "active" and answer["listed"] is False
     assert publication(server)["state"] == "failing"
     answer = machine.poll(facts={"fault": other.id}, have=NOTHING)
-    assert (answer["directive"], answer["reason"]) == ("wait", "ring_not_open") and "not published yet" in answer["detail"]
+    assert (answer["directive"], answer["reason"]) == ("wait", "ring_not_open") and "no signed list" in answer["detail"]
     assert machine.says(facts={"fault": campaign.id}) == ("apply", "offered")
     key.with_suffix(".away").rename(key)
     until(lambda: other.get()["listed"], "it is listed", 90)

@@ -332,7 +332,7 @@ static void a_start_is_not_offered_before_it_is_listed(void **state) {
         assert_told(told, "ring_not_open");
         assert_true(told.fast);
         detail_of(s->w, "m-2", OF_MODEL_B, detail);
-        assert_non_null(strstr(detail, "not published yet"));
+        assert_non_null(strstr(detail, "no signed list"));
         /* A halt does not wait for anybody, and its offers end. */
         assert_ok(life(s->w, SAL_LIFE_HALT, "first"));
         assert_told(poll(s->w, .machine = "m-4"), "halted");
@@ -582,6 +582,35 @@ static void a_trust_change_that_is_rolled_back_never_was(void **state) {
         sal_trust_store_unref(change.store);
 }
 
+/* The offline files expired yesterday. */
+static int set_up_expired(void **state) {
+        int64_t now_ms = world_birth_ms;
+        world_birth_ms = now_ms - 366 * INT64_C(86400000);
+        set_up(state);
+        world_birth_ms = world_wall_ms = now_ms;
+        return 0;
+}
+
+/* No client would believe the list: its campaigns are not offered, and nobody's silence counts. Stopping still works.
+ */
+static void an_expired_list_offers_nothing(void **state) {
+        struct scene *s = *state;
+        char detail[160];
+        start(s->w, "fix", SIMPLE);
+        settle(s);
+        struct sal_view *view = sal_publication_view(s->publication);
+        assert_int_equal(view->listed_count, 1);
+        sal_view_unref(view);
+        assert_told(poll(s->w, .machine = "m-1"), "ring_not_open");
+        detail_of(s->w, "m-1", FACTS, detail);
+        assert_non_null(strstr(detail, "no signed list"));
+        assert_ok(life(s->w, SAL_LIFE_HALT, "fix"));
+        settle(s);
+        view = sal_publication_view(s->publication);
+        assert_int_equal(view->listed_count, 0);
+        sal_view_unref(view);
+}
+
 /* Who waits is told at the end, and nobody waits after it. */
 static void the_end_tells_those_who_wait(void **state) {
         struct scene *s = *state;
@@ -618,6 +647,7 @@ int main(int argc, char **argv) {
                 TEST(another_policy_is_published_and_obeyed),
                 TEST(a_trust_change_that_is_rolled_back_never_was),
                 TEST(the_end_tells_those_who_wait),
+                cmocka_unit_test_setup_teardown(an_expired_list_offers_nothing, set_up_expired, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
