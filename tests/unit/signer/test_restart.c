@@ -100,6 +100,44 @@ static void nothing_is_given_away_without_its_mark(void **state) {
         assert_int_equal(d->answer.versions[SAL_TUF_FILE_CAMPAIGNS], 2);
 }
 
+/* Killed at any moment of its work, for want of patience: what it had given away is never given away again with other
+ * bytes, and versions only rise. */
+static void a_kill_at_any_moment_lowers_no_version(void **state) {
+        struct domain *d = *state;
+        struct sal_signer_answer *answer = calloc(1, sizeof *answer);
+        assert_non_null(answer);
+        int64_t last[SAL_TUF_FILES] = {0};
+        int64_t unit_ms = sal_signer_can_confine() ? 1 : 10; /* a sanitizer is slower */
+        int killed = 0, made = 0;
+        for (int round = 0; round < 200; round++) {
+                domain_forget(d);
+                domain_add_good(d, "fix", 1 + round);
+                enum sal_status status =
+                        sal_signer_make_within(d->signer, &d->request, round % 4 * unit_ms, answer, &d->err);
+                if (status == SAL_E_UNREACHABLE) {
+                        killed++;
+                        domain_stop(d);
+                        domain_start(d);
+                        continue;
+                }
+                assert_int_equal(status, SAL_OK);
+                made++;
+                for (int i = 0; i < SAL_TUF_FILES; i++) {
+                        bool anew = answer->next.signed_anew[i];
+                        assert_true(anew ? answer->versions[i] > last[i] : answer->versions[i] >= last[i]);
+                        last[i] = answer->versions[i];
+                }
+                assert_true(answer->next.signed_anew[SAL_TUF_FILE_CAMPAIGNS]);
+                sal_repository_next_done(&answer->next);
+        }
+        free(answer);
+        assert_true(killed > 0); /* a patience of 0 ms is never enough */
+        domain_makes(d);
+        assert_true(d->answer.versions[SAL_TUF_FILE_CAMPAIGNS] > last[SAL_TUF_FILE_CAMPAIGNS]);
+        print_message("%d made, %d killed, campaigns version %lld\n", made, killed,
+                      (long long)d->answer.versions[SAL_TUF_FILE_CAMPAIGNS]);
+}
+
 int main(int argc, char **argv) {
         FIXTURE_SIGNER(argc, argv);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, domain_set_up, domain_tear_down)
@@ -108,6 +146,7 @@ int main(int argc, char **argv) {
                 TEST(a_restored_backup_lowers_no_version),
                 TEST(old_targets_are_refused),
                 TEST(nothing_is_given_away_without_its_mark),
+                TEST(a_kill_at_any_moment_lowers_no_version),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
