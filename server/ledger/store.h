@@ -153,11 +153,11 @@ struct sal_offer {
         enum sal_cause cause;
         bool can_healthy; /* settles only by healthy */
         bool counted;
-        bool excluded;                   /* its cohort was held: in no sum */
-        bool anonymous;                  /* of a machine without a credential: in no test, under a limit of its own */
-        bool offline; /* an outcome that came without an offer: settled from the start, in no sum; never changes */
-        bool late_applied;               /* `applied` came after it had settled otherwise: prevents a second offer */
-        char boot_id[SAL_BOOT_ID_BYTES]; /* of the poll that it answered */
+        bool excluded;     /* its cohort was held: in no sum */
+        bool anonymous;    /* of a machine without a credential: in no test, under a limit of its own */
+        bool offline;      /* an outcome that came without an offer: settled from the start, in no sum; never changes */
+        bool late_applied; /* `applied` came after it had settled otherwise: prevents a second offer */
+        char boot_id[SAL_BOOT_ID_BYTES];           /* of the poll that it answered */
         int64_t made_ms, applied_ms, settled_ms;   /* unix_ms; 0: not yet */
         int64_t made_served_ms, applied_served_ms; /* campaign's served time; applied -1: not yet */
         enum sal_due_kind due_kind;

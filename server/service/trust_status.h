@@ -47,8 +47,8 @@ void sal_trust_note_expiry(struct sal_engine *engine, const struct sal_trust_sto
 /* The texts alone, as a JSON array; NULL without memory. A new reference. */
 json_t *sal_trust_warning_texts(struct sal_service *service, int64_t now_ms);
 
-/* Sets salvor_trust_expires_seconds{role}: seconds until then, negative: so long ago; and salvor_trust_version{role}. To
- * be called before metrics are written, so that the numbers are of now. */
+/* Sets salvor_trust_expires_seconds{role}: seconds until then, negative: so long ago; and salvor_trust_version{role}.
+ * To be called before metrics are written, so that the numbers are of now. */
 void sal_trust_metrics_update(struct sal_service *service, int64_t now_ms);
 
 /* The ledger's thread: asks of every live campaign whether the policy in force allows it, bars those that it does not

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The pointer of a fault in a root that is handed in begins so. */
+#define IN_ROOT "/root"
+
 enum sal_status sal_trust_no_memory(struct sal_err *reterr) {
         return sal_fail(reterr, SAL_E_NOMEM, "no memory for the trust store");
 }
@@ -225,7 +228,7 @@ static enum sal_status keep_targets(struct sal_trust_store *store, const struct 
                 sal_trust_set_targets(store, before->targets.bytes, before->targets.len, policy, len, &why);
         if (!status || status == SAL_E_NOMEM)
                 return status;
-        sal_fail_at(reterr, status, "/root" "/signed/roles/targets",
+        sal_fail_at(reterr, status, IN_ROOT "/signed/roles/targets",
                     "root: the targets in force do not hold under its keys: %s", why.detail);
         sal_err_hint(reterr,
                      "hand in targets that its keys signed together with it, or before it targets that the keys "
