@@ -3,7 +3,7 @@
  * The judgement on a campaign: nothing that a server or a folder says makes the client act. Its bytes are those that
  * verified metadata lists (metadata.h saw to that); here it is admitted by the rules that the server's signer has too
  * (trust/admission.h: authors by class, trust domain, name, revocation, expiry), and then held against this machine:
- * is it meant for now, for this reason to ask, for these facts?
+ * is it meant for this time, for this reason to ask, for these facts?
  *
  * Thread: any. Ownership: everything is borrowed; a judged campaign has one reference, the caller's.
  */
