@@ -407,6 +407,19 @@ def test_payload_out(server, ctl, tmp_path):
     assert ctl(*payload, "--out", tmp_path / "absent" / "pae").returncode == 3
 
 
+def test_payload_means_the_version_that_is_to_be_signed(server, ctl, tmp_path):
+    draft(server)
+    for key in server.domain.authors():
+        body = server.admin.client.get("/api/v1/campaigns/fix/1/payload").body
+        assert server.admin.act("POST", "/campaigns/fix/1/signatures", keys.signature(key, body)).status == 201
+    starts(server)
+    second = json.dumps(campaign.payload(server.domain, "fix", version=2))
+    assert server.admin.client.post("/api/v1/campaigns", second, content_type=keys.PAYLOAD_TYPE).status == 201
+    at = ("-C", server.domain.path, "campaign", "payload")
+    assert ctl(*at, "fix").stdout == second and ctl(*at, "fix", "--pae").stdout.endswith(second)
+    assert '"version": 1,' in ctl(*at, "fix@1").stdout
+
+
 @pytest.mark.parametrize("what, code, words", [
     ("payload alone", 6, ["signs the payload alone", "--pae"]),
     ("another's", 6, ["no signature of fix@1"]),

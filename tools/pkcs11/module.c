@@ -173,16 +173,27 @@ static void narrow(const struct sal_pkcs11_uri *uri, struct tokens *tokens) {
         tokens->count = kept;
 }
 
-static enum sal_status fail_tokens(const struct tokens *tokens, struct sal_err *reterr) {
+static enum sal_status fail_no_token(const struct sal_pkcs11_modules *modules, const struct tokens *tokens,
+                                     struct sal_err *reterr) {
+        sal_fail(reterr, SAL_E_NOT_FOUND, "no token is there that the URI fits");
+        if (tokens->others.len) {
+                sal_err_hint(reterr, "there are: %s", tokens->others.data);
+                return SAL_E_NOT_FOUND;
+        }
+        sal_autobuf struct sal_buf names = SAL_BUF_INIT;
+        for (CK_FUNCTION_LIST **at = modules->all; *at; at++) {
+                sal_autofree char *name = p11_kit_module_get_name(*at);
+                sal_buf_printf(&names, "%s%s", names.len ? ", " : "", name ? name : "that of module-path");
+        }
+        sal_err_hint(reterr, "there is no token at all; is it plugged in? Modules that were asked: %s",
+                     names.data ? names.data : "none");
+        return SAL_E_NOT_FOUND;
+}
+
+static enum sal_status fail_several(const struct tokens *tokens, struct sal_err *reterr) {
         sal_autobuf struct sal_buf list = SAL_BUF_INIT;
         for (size_t i = 0; i < tokens->count; i++)
                 list_token(&tokens->fit[i], &list);
-        if (!tokens->count) {
-                sal_fail(reterr, SAL_E_NOT_FOUND, "no token is there that the URI fits");
-                sal_err_hint(reterr, "there %s: %s", tokens->others.len ? "are" : "is",
-                             tokens->others.len ? tokens->others.data : "no token at all; is it plugged in?");
-                return SAL_E_NOT_FOUND;
-        }
         sal_fail(reterr, SAL_E_CONFLICT, "the URI fits %s%zu tokens: %s", tokens->more ? "more than " : "",
                  tokens->count, list.data ? list.data : "");
         sal_err_hint(reterr, "name one with token=LABEL or serial=NUMBER");
@@ -198,10 +209,12 @@ enum sal_status sal_pkcs11_token_find(const struct sal_pkcs11_modules *modules, 
         if (tokens->count > 1 && !tokens->more)
                 narrow(uri, tokens);
         enum sal_status status = SAL_OK;
-        if (tokens->count == 1 && !tokens->more)
-                *ret = tokens->fit[0];
+        if (tokens->count == 0)
+                status = fail_no_token(modules, tokens, reterr);
+        else if (tokens->count > 1 || tokens->more)
+                status = fail_several(tokens, reterr);
         else
-                status = fail_tokens(tokens, reterr);
+                *ret = tokens->fit[0];
         sal_buf_done(&tokens->others);
         free(tokens);
         return status;

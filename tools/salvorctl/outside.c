@@ -52,7 +52,7 @@ static enum sal_status run_payload(struct sal_ctl *ctl, struct sal_err *reterr) 
         sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
         sal_auto(sal_campaign) struct sal_campaign *campaign = NULL;
         sal_autobuf struct sal_buf pae = SAL_BUF_INIT;
-        enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_LIVE, &name, reterr);
+        enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_UNSIGNED, &name, reterr);
         if (!status)
                 status = sal_ctl_fetch_payload(ctl, &name, &reply, &campaign, reterr);
         if (status)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <termios.h>
@@ -16,12 +17,19 @@ void sal_secret_wipe(struct sal_secret *secret) {
         explicit_bzero(secret, sizeof *secret);
 }
 
+/* One byte. With `mask` (NULL: none) it waits with the signals of that mask, so that one which came just before is not
+ * slept over. */
+static ssize_t read_byte(int fd, const sigset_t *mask, char *ret) {
+        struct pollfd wanted = {.fd = fd, .events = POLLIN};
+        return mask && ppoll(&wanted, 1, NULL, mask) < 0 ? -1 : read(fd, ret, 1);
+}
+
 /* Reads up to the end of the line or of the file, byte by byte: what follows belongs to others. */
-static enum sal_status read_line(int fd, struct sal_secret *ret, struct sal_err *reterr) {
+static enum sal_status read_line(int fd, const sigset_t *mask, struct sal_secret *ret, struct sal_err *reterr) {
         size_t len = 0;
         for (;;) {
                 char c;
-                ssize_t got = read(fd, &c, 1);
+                ssize_t got = read_byte(fd, mask, &c);
                 if (got < 0)
                         return sal_fail(reterr, SAL_E_IO, "cannot read the passphrase: %s", strerror(errno));
                 if (got == 0 || c == '\n')
@@ -55,13 +63,17 @@ static void catch_signal(int number) {
 static enum sal_status read_quietly(int fd, const char *question, struct sal_secret *ret, struct sal_err *reterr) {
         struct termios before, quiet;
         struct sigaction old[SAL_ARRAY_LEN(watched)];
+        sigset_t block, mask;
         if (tcgetattr(fd, &before))
                 return sal_fail(reterr, SAL_E_IO, "the terminal cannot be asked: %s", strerror(errno));
-        struct sigaction action = {.sa_handler = catch_signal}; /* without SA_RESTART: it ends the read */
+        struct sigaction action = {.sa_handler = catch_signal}; /* without SA_RESTART: it ends the wait */
+        sigemptyset(&block);
         for (size_t i = 0; i < SAL_ARRAY_LEN(watched); i++) {
                 caught[i] = 0;
+                sigaddset(&block, watched[i]);
                 sigaction(watched[i], &action, &old[i]);
         }
+        sigprocmask(SIG_BLOCK, &block, &mask);
         quiet = before;
         quiet.c_lflag &= ~(tcflag_t)ECHO;
         enum sal_status status = SAL_OK;
@@ -69,7 +81,7 @@ static enum sal_status read_quietly(int fd, const char *question, struct sal_sec
                 status = sal_fail(reterr, SAL_E_IO, "the terminal cannot be made quiet: %s", strerror(errno));
         } else {
                 dprintf(fd, "%s: ", question);
-                status = read_line(fd, ret, reterr);
+                status = read_line(fd, &mask, ret, reterr);
         }
         tcsetattr(fd, TCSAFLUSH, &before);
         for (size_t i = 0; i < SAL_ARRAY_LEN(watched); i++)
@@ -77,6 +89,7 @@ static enum sal_status read_quietly(int fd, const char *question, struct sal_sec
         for (size_t i = 0; i < SAL_ARRAY_LEN(watched); i++)
                 if (caught[i])
                         raise(watched[i]);
+        sigprocmask(SIG_SETMASK, &mask, NULL); /* delivers them */
         return status;
 }
 
@@ -103,7 +116,7 @@ enum sal_status sal_secret_read_file(const char *path, struct sal_secret *ret, s
         if (fd < 0)
                 return sal_fail(reterr, errno == ENOENT ? SAL_E_NOT_FOUND : SAL_E_IO,
                                 "cannot read the passphrase from %.300s: %s", path, strerror(errno));
-        return read_line(fd, ret, reterr);
+        return read_line(fd, NULL, ret, reterr);
 }
 
 static enum sal_status read_given(const struct sal_ctl *ctl, struct sal_secret *ret, struct sal_err *reterr) {
@@ -112,7 +125,7 @@ static enum sal_status read_given(const struct sal_ctl *ctl, struct sal_secret *
         enum sal_status status = sal_ctl_int(ctl, SAL_OPT_PASSPHRASE_FD, 0, INT_MAX, &number, reterr);
         if (status)
                 return status;
-        return path ? sal_secret_read_file(path, ret, reterr) : read_line((int)number, ret, reterr);
+        return path ? sal_secret_read_file(path, ret, reterr) : read_line((int)number, NULL, ret, reterr);
 }
 
 enum sal_status sal_secret_check_use(const struct sal_ctl *ctl, struct sal_err *reterr) {
