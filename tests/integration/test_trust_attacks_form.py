@@ -20,7 +20,7 @@ def scene(tmp_path, request):
     made.stop()
 
 
-both_ways = pytest.mark.parametrize("scene", ["poll", "files"], indirect=True)
+all_ways = pytest.mark.parametrize("scene", ["poll", "files", "bundle"], indirect=True)
 
 
 def attack(scene, role, reason, edit=None, rewrite=None):
@@ -87,7 +87,7 @@ FORMS = {
 }
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("form", FORMS)
 def test_the_form_of_the_timestamp(scene, form):
     reason, edit, rewrite = FORMS[form]
@@ -110,7 +110,7 @@ def test_the_form_of_a_root(scene, form):
 # ---- type and specification ----
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("role", ROLES)
 def test_a_wrong_type(scene, role):
     wrong = "snapshot" if role != "snapshot" else "timestamp"
@@ -121,7 +121,7 @@ def test_a_root_of_a_wrong_type(scene):
     attack_root(scene, "content", lambda s: s.update(_type="targets"))
 
 
-@both_ways
+@all_ways
 def test_one_role_in_anothers_place(scene):
     """The snapshot's bytes as timestamp.json: the same key may have signed both."""
     scene.offer()
@@ -142,7 +142,7 @@ def test_targets_in_the_place_of_campaigns(scene):
     scene.control()
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("role", ROLES)
 def test_another_major_version_of_the_specification(scene, role):
     attack(scene, role, "content", lambda s: s.update(spec_version="2.0.0"))
@@ -215,7 +215,7 @@ def test_the_keys_of_a_root(scene, defect):
     attack_root(scene, ("content", "malformed"), in_root(KEY_DEFECTS[defect]))
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("defect", KEY_DEFECTS)
 def test_the_keys_of_the_delegation(scene, defect):
     attack(scene, "targets", ("content", "malformed"), in_delegation(KEY_DEFECTS[defect]))
@@ -280,7 +280,7 @@ def test_a_root_threshold_met_by_one_key_under_two_ids(scene):
     attack_root(scene, "signatures", rewrite=sign_twice)
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("role", ROLES)
 def test_the_same_keyid_twice_among_the_signatures(scene, role):
     def twice(data):
@@ -296,7 +296,7 @@ def test_a_root_with_the_same_keyid_twice(scene):
     attack_root(scene, ("content", "signatures"), signers=[key, key])
 
 
-@both_ways
+@all_ways
 def test_too_few_signatures_of_targets(scene):
     scene.offer()
     scene.repo.signers["targets"] = scene.repo.keys["targets"][:1]
@@ -312,7 +312,7 @@ def paths(*patterns):
     return in_delegation(lambda role, keys: role.update(paths=list(patterns)))
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("patterns", [["policy/*"], ["campaigns/*", "policy/*"], ["*"], ["*/*"], ["campaigns/*", "*"],
                                       ["{campaigns,policy}/*"], ["[cp]*/*"], ["campaigns/?"], ["campaigns/../policy/*"],
                                       ["policy/trust-policy.json"]], ids=str)
@@ -320,7 +320,7 @@ def test_a_delegation_of_more_than_campaigns(scene, patterns):
     attack(scene, "targets", "delegation", paths(*patterns))
 
 
-@both_ways
+@all_ways
 def test_campaigns_that_list_a_policy(scene):
     """The online key lists a policy of its own, and the path in it is not its to list."""
     own = scene.repo.make_policy(threshold=1)
