@@ -87,10 +87,10 @@ int64_t sal_rescue_time_ms(const struct sal_rescue *rescue, int64_t server_ms) {
         return sal_client_time_ms(sal_floor_ms(rescue->store), server_ms, own_ms);
 }
 
-static enum sal_status update_once(struct sal_rescue *rescue, struct sal_online *online, struct sal_source *source,
-                                   struct sal_unable *ret_unable, struct sal_err *reterr) {
+static enum sal_status update_once(struct sal_rescue *rescue, const struct sal_online *online,
+                                   const struct sal_source *source, struct sal_unable *ret_unable,
+                                   struct sal_err *reterr) {
         bool asked = !online->timestamp; /* else what is held was taken for the newest */
-        sal_online_begin(online, source);
         enum sal_status status = sal_metadata_update(rescue->metadata, source, rescue->now_ms, ret_unable, reterr);
         if (status || asked)
                 rescue->checked_ms = status ? -1 : sal_clock_mono_ms();
@@ -106,6 +106,7 @@ static enum sal_status update(struct sal_rescue *rescue, const struct sal_answer
         if (rescue->checked_ms >= 0 && checked_ago_ms < SAL_RESCUE_RECHECK_SECONDS * INT64_C(1000) &&
             sal_answer_says_no_news(answer))
                 online->timestamp = sal_metadata_held(rescue->metadata, SAL_TUF_FILE_TIMESTAMP, &online->timestamp_len);
+        sal_online_begin(online, source);
         enum sal_status status = update_once(rescue, online, source, ret_unable, reterr);
         bool again = status && (online->inferred || ret_unable->time_fell);
         if (ret_unable->time_fell)
