@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 
 import pytest
@@ -160,6 +159,36 @@ def test_key_show(hsm, ctl, pin, tmp_path):
                                "serial": hsm.serial, "id": "02", "extractable": False}  # fmt: skip
     assert (tmp_path / "public.pem").read_text() == entry["public"]
     assert "protection" not in entry
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_is_made_on_a_token(hsm, ctl, pin, tmp_path, kind):
+    uri = f"pkcs11:token=two;object=made-{kind}"
+    make = ("key", "generate", "--type", kind, "--passphrase-file", pin, "--json", "--out")
+    done = ctl(*make, uri, "--name", "Anna", "--public-out", tmp_path / "public.pem")
+    assert done.returncode == 0 and done.stderr == "", done
+    entry = json.loads(done.stdout)
+    assert entry["name"] == "Anna" and entry["pkcs11"]["object"] == f"made-{kind}" and not entry["pkcs11"]["extractable"]
+    assert len(entry["pkcs11"]["id"]) == 16
+    assert "sensitive, always sensitive, never extractable, local" in hsm.tool("two", "--list-objects", "--type", "privkey",
+                                                                               "--label", f"made-{kind}")  # fmt: skip
+    shown = json.loads(ctl("key", "show", uri, "--passphrase-file", pin, "--json").stdout)
+    assert shown["keyid"] == entry["keyid"] and shown["name"] == f"made-{kind}"
+    before = hsm.tool("two", "--list-objects")
+    for again, code, word in ((uri, 4, "ever overwritten"),
+                              (f"pkcs11:token=two;object=other;id=%{entry['pkcs11']['id'][:2]}" +
+                               "".join(f"%{entry['pkcs11']['id'][i:i + 2]}" for i in range(2, 16, 2)), 4, "label or id"),
+                              ("pkcs11:token=two", 2, "object=LABEL"), ("pkcs11:object=new", 4, "2 tokens"),
+                              ("pkcs11:token=nowhere;object=new", 3, "no token")):  # fmt: skip
+        done = ctl(*make, again)
+        assert done.returncode == code and word in done.stderr, done
+    assert ctl(*make, "pkcs11:token=two;object=new", "--unencrypted").returncode == 2
+    assert ctl(*make, "pkcs11:token=two;object=new", "--public-out", tmp_path / "public.pem").returncode == 4
+    (tmp_path / "wrong").write_text("00000")
+    assert ctl("key", "generate", "--type", kind, "--out", "pkcs11:token=two;object=new", "--passphrase-file",
+               tmp_path / "wrong").returncode == 6  # fmt: skip
+    assert hsm.tool("two", "--list-objects") == before
+    assert not list(tmp_path.glob("pkcs11:*"))
 
 
 @pytest.mark.parametrize("by", ["file", "descriptor", "uri", "terminal"])
@@ -374,18 +403,19 @@ def test_openssl_signs_by_the_manual(tmp_path):
         server.stop()
 
 
-def test_pkcs11_tool_makes_keys_by_the_manual(tmp_path):
+@pytest.mark.parametrize("how", ["salvorctl key generate --type ed25519 --out \"pkcs11", "pkcs11-tool"])
+def test_keys_are_made_on_a_token_by_the_manual(tmp_path, how):
     hsm = SoftHSM(tmp_path / "hsm")
     hsm.add_token("anna")
     (tmp_path / "pin").write_text(PIN)
-    lines = [line for line in block_with("pkcs11-tool") if "salvorctl -C" not in line]
+    lines = [line for line in block_with(how) if "salvorctl -C" not in line]
     lines = [line + (f" --pin {PIN}" if line.startswith("pkcs11-tool") else " --passphrase-file pin") for line in lines]
-    said = list(run_block(lines, tmp_path, hsm.environment))
-    assert len(said) == 3 and "ed25519" in said[-1][1]
-    hsm.tool("anna", "--list-objects")
-    for line in lines[:2]:
-        label = shlex.split(line)[shlex.split(line).index("--label") + 1]
-        assert label in hsm.tool("anna", "--list-objects", "--type", "privkey")
+    assert len(list(run_block(lines, tmp_path, {**hsm.environment, **FOREIGN_LEAKS}))) == 2
+    there = hsm.tool("anna", "--list-objects", "--type", "privkey")
+    for label in ["anna", "anna-p256"] if how == "pkcs11-tool" else ["anna"]:
+        assert re.search(rf"label:\s+{label}\n", there)
+        show = f'salvorctl key show "pkcs11:token=anna;object={label}" --passphrase-file pin'
+        assert "keyid" in list(run_block([show], tmp_path, hsm.environment))[0][1]
 
 
 # ---- payload and attach ----

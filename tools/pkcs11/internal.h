@@ -101,6 +101,17 @@ void sal_pkcs11_list(const struct sal_pkcs11_session *session, const struct sal_
 enum sal_status sal_pkcs11_public_key(const struct sal_pkcs11_session *session, CK_OBJECT_HANDLE private_key,
                                       struct sal_public_key **ret, struct sal_err *reterr);
 
+/* The index-th way to name the curve of a type in CKA_EC_PARAMS; false: there is no further one. The bytes are static.
+ */
+bool sal_pkcs11_params(enum sal_key_type type, size_t index, CK_ATTRIBUTE *ret);
+
+/* ---- making keys (generate.c) ---- */
+
+/* Makes a key pair by the URI's label, and its id or a fresh one, in a writable session that is logged in.
+ * Errors: SAL_E_USAGE (no label), SAL_E_CONFLICT (a key of that name is there), those of the token. */
+enum sal_status sal_pkcs11_make(const struct sal_pkcs11_session *session, const struct sal_pkcs11_uri *uri,
+                                enum sal_key_type type, const char *token, struct sal_err *reterr);
+
 /* ---- failures (failure.c) ---- */
 
 /* The error for what a token answered; `act` says what was tried: "open a session". */

@@ -203,8 +203,10 @@ static enum sal_status sign(void *context, const void *message, size_t len,
         return SAL_OK;
 }
 
+/* With `make` a key of this type is made first; NULL: it has to be there. */
 static enum sal_status open_holder(const struct sal_pkcs11_uri *uri, const struct sal_pkcs11_pin *pin,
-                                   struct holder *holder, struct sal_public_key **ret, struct sal_err *reterr) {
+                                   const enum sal_key_type *make, struct holder *holder, struct sal_public_key **ret,
+                                   struct sal_err *reterr) {
         enum sal_status status = sal_pkcs11_modules_load(uri, &holder->modules, reterr);
         if (!status)
                 status = sal_pkcs11_token_find(&holder->modules, uri, &holder->token, reterr);
@@ -212,12 +214,14 @@ static enum sal_status open_holder(const struct sal_pkcs11_uri *uri, const struc
                 return status;
         sal_pkcs11_token_label(&holder->token, holder->label);
         holder->session.module = holder->token.module;
-        CK_RV rv = holder->token.module->C_OpenSession(holder->token.slot, CKF_SERIAL_SESSION, NULL, NULL,
-                                                       &holder->session.handle);
+        CK_FLAGS flags = CKF_SERIAL_SESSION | (make ? CKF_RW_SESSION : 0);
+        CK_RV rv = holder->token.module->C_OpenSession(holder->token.slot, flags, NULL, NULL, &holder->session.handle);
         if (rv != CKR_OK)
                 return sal_pkcs11_fail(reterr, rv, holder->label, "opening a session");
         holder->has_session = true;
         status = login(holder, uri, pin, reterr);
+        if (!status && make)
+                status = sal_pkcs11_make(&holder->session, uri, *make, holder->label, reterr);
         if (!status)
                 status = find_key(holder, uri, reterr);
         if (!status)
@@ -228,8 +232,9 @@ static enum sal_status open_holder(const struct sal_pkcs11_uri *uri, const struc
         return check_mechanism(holder, reterr);
 }
 
-enum sal_status sal_pkcs11_open(const char *text, const struct sal_pkcs11_pin *pin, struct sal_pkcs11_place *ret_place,
-                                struct sal_private_key **ret, struct sal_err *reterr) {
+static enum sal_status open_key(const char *text, const struct sal_pkcs11_pin *pin, const enum sal_key_type *make,
+                                struct sal_pkcs11_place *ret_place, struct sal_private_key **ret,
+                                struct sal_err *reterr) {
         autouri struct sal_pkcs11_uri uri = {0};
         autoholder struct holder *holder = NULL;
         sal_auto(sal_public_key) struct sal_public_key *public_key = NULL;
@@ -239,7 +244,7 @@ enum sal_status sal_pkcs11_open(const char *text, const struct sal_pkcs11_pin *p
         holder = calloc(1, sizeof *holder);
         if (!holder)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a token");
-        status = open_holder(&uri, pin, holder, &public_key, reterr);
+        status = open_holder(&uri, pin, make, holder, &public_key, reterr);
         if (status)
                 return status;
         struct sal_pkcs11_place place;
@@ -248,5 +253,25 @@ enum sal_status sal_pkcs11_open(const char *text, const struct sal_pkcs11_pin *p
         status = sal_private_key_external_take(public_key, &signer, ret, reterr);
         if (!status && ret_place)
                 *ret_place = place;
+        return status;
+}
+
+enum sal_status sal_pkcs11_open(const char *text, const struct sal_pkcs11_pin *pin, struct sal_pkcs11_place *ret_place,
+                                struct sal_private_key **ret, struct sal_err *reterr) {
+        return open_key(text, pin, NULL, ret_place, ret, reterr);
+}
+
+enum sal_status sal_pkcs11_generate(const char *text, enum sal_key_type type, const struct sal_pkcs11_pin *pin,
+                                    struct sal_pkcs11_place *ret_place, struct sal_private_key **ret,
+                                    struct sal_err *reterr) {
+        static const char trial[] = "salvor: the first signature of a new key";
+        uint8_t sig[SAL_SIGNATURE_MAX_BYTES];
+        size_t len = 0;
+        sal_auto(sal_private_key) struct sal_private_key *key = NULL;
+        enum sal_status status = open_key(text, pin, &type, ret_place, &key, reterr);
+        if (!status)
+                status = sal_private_key_sign(key, trial, sizeof trial - 1, sig, &len, reterr);
+        if (!status)
+                *ret = SAL_STEAL(key);
         return status;
 }

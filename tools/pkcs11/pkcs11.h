@@ -58,4 +58,14 @@ bool sal_pkcs11_is_uri(const char *text);
 enum sal_status sal_pkcs11_open(const char *uri, const struct sal_pkcs11_pin *pin, struct sal_pkcs11_place *ret_place,
                                 struct sal_private_key **ret, struct sal_err *reterr);
 
+/* Makes a key on the token that the URI names, sensitive and not extractable, and takes it as sal_pkcs11_open does. The
+ * URI must give its label (object=…); its id is that of the URI, or a fresh one. One trial signature is made, so that a
+ * key which cannot sign is found now.
+ * Errors: those of sal_pkcs11_open, SAL_E_USAGE without a label, SAL_E_CONFLICT when a key of that label or id is
+ * there.
+ */
+enum sal_status sal_pkcs11_generate(const char *uri, enum sal_key_type type, const struct sal_pkcs11_pin *pin,
+                                    struct sal_pkcs11_place *ret_place, struct sal_private_key **ret,
+                                    struct sal_err *reterr);
+
 #endif

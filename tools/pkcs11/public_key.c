@@ -50,6 +50,15 @@ static const struct {
         {KEY_TYPE_EC_MONTGOMERY, "X25519 or X448"},
 };
 
+bool sal_pkcs11_params(enum sal_key_type type, size_t index, CK_ATTRIBUTE *ret) {
+        for (size_t i = 0; i < SAL_ARRAY_LEN(curves); i++)
+                if (curves[i].type == (int)type && index-- == 0) {
+                        *ret = (CK_ATTRIBUTE){CKA_EC_PARAMS, (void *)(uintptr_t)curves[i].params, curves[i].len};
+                        return true;
+                }
+        return false;
+}
+
 static enum sal_status refuse(const char *label, const char *what, struct sal_err *reterr) {
         sal_fail(reterr, SAL_E_INVALID, "the key \"%s\" is %s; keys are Ed25519 or ECDSA on P-256", label, what);
         sal_err_hint(reterr, "make a key of one of these types on the token");

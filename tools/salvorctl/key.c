@@ -153,6 +153,58 @@ static enum sal_status write_public(const struct sal_ctl *ctl, const struct sal_
         return sal_put_new(path, pem, strlen(pem), reterr);
 }
 
+/* The author's name, where there is one to tell: --name, else the label of the key on its token. */
+static const char *show_name(const struct sal_ctl *ctl, const struct sal_ctl_key_origin *origin) {
+        if (ctl->options[SAL_OPT_NAME])
+                return ctl->options[SAL_OPT_NAME];
+        return origin->on_token && !check_name(origin->place.label, NULL) ? origin->place.label : NULL;
+}
+
+/* The key, where it is kept, and the author that it is. */
+static enum sal_status tell(const struct sal_ctl *ctl, const struct sal_private_key *key,
+                            const struct sal_ctl_key_origin *origin, struct sal_err *reterr) {
+        const char *name = show_name(ctl, origin);
+        sal_autojson json_t *entry = entry_of(sal_private_key_public(key), name);
+        sal_autojson json_t *how = origin->on_token ? place_json(&origin->place) : protection_json(&origin->protection);
+        if (!entry || !how)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory to show a key");
+        if (ctl->json) {
+                json_object_set(entry, origin->on_token ? "pkcs11" : "protection", how);
+                sal_out_json(entry);
+                return SAL_OK;
+        }
+        print_entry(entry);
+        print_origin(origin, how);
+        if (name) {
+                puts("\nThe author in trust-policy.json:");
+                sal_out_json(entry);
+        }
+        return SAL_OK;
+}
+
+/* --out with a URI: the key is made on the token and stays there. */
+static enum sal_status generate_on_token(const struct sal_ctl *ctl, enum sal_key_type type, struct sal_err *reterr) {
+        const char *uri = ctl->options[SAL_OPT_OUT];
+        const char *name = ctl->options[SAL_OPT_NAME];
+        struct sal_ctl_key_origin origin;
+        sal_auto(sal_private_key) struct sal_private_key *key = NULL;
+        if (sal_ctl_has(ctl, SAL_OPT_UNENCRYPTED))
+                return sal_fail(reterr, SAL_E_USAGE, "--unencrypted is for files; a token keeps its keys itself");
+        enum sal_status status = name ? check_name(name, reterr) : SAL_OK;
+        if (!status && sal_ctl_has(ctl, SAL_OPT_PUBLIC_OUT))
+                status = check_vacant(ctl->options[SAL_OPT_PUBLIC_OUT], reterr);
+        if (!status)
+                status = sal_ctl_new_token_key(ctl, uri, type, &origin, &key, reterr);
+        if (!status)
+                status = write_public(ctl, key, reterr);
+        if (status)
+                return status;
+        if (!ctl->json)
+                sal_out_line(stdout, "made the private key ", origin.place.label, " on token ", origin.place.token,
+                             NULL);
+        return tell(ctl, key, &origin, reterr);
+}
+
 static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr) {
         enum sal_key_type type = SAL_KEY_ED25519;
         sal_autofree char *name = NULL;
@@ -160,6 +212,8 @@ static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr)
         const char *path = ctl->options[SAL_OPT_OUT];
         bool plain = sal_ctl_has(ctl, SAL_OPT_UNENCRYPTED);
         enum sal_status status = read_type(ctl, &type, reterr);
+        if (!status && sal_pkcs11_is_uri(path))
+                return generate_on_token(ctl, type, reterr);
         if (!status)
                 status = read_name(ctl, &name, reterr);
         if (!status)
@@ -192,13 +246,6 @@ static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr)
         return SAL_OK;
 }
 
-/* The author's name, where there is one to tell: --name, else the label of the key on its token. */
-static const char *show_name(const struct sal_ctl *ctl, const struct sal_ctl_key_origin *origin) {
-        if (ctl->options[SAL_OPT_NAME])
-                return ctl->options[SAL_OPT_NAME];
-        return origin->on_token && !check_name(origin->place.label, NULL) ? origin->place.label : NULL;
-}
-
 static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         struct sal_ctl_key_origin origin;
         sal_auto(sal_private_key) struct sal_private_key *key = NULL;
@@ -210,23 +257,7 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
                 status = write_public(ctl, key, reterr);
         if (status)
                 return status;
-        const char *name = show_name(ctl, &origin);
-        sal_autojson json_t *entry = entry_of(sal_private_key_public(key), name);
-        sal_autojson json_t *how = origin.on_token ? place_json(&origin.place) : protection_json(&origin.protection);
-        if (!entry || !how)
-                return sal_fail(reterr, SAL_E_NOMEM, "no memory to show a key");
-        if (ctl->json) {
-                json_object_set(entry, origin.on_token ? "pkcs11" : "protection", how);
-                sal_out_json(entry);
-                return SAL_OK;
-        }
-        print_entry(entry);
-        print_origin(&origin, how);
-        if (name) {
-                puts("\nThe author in trust-policy.json:");
-                sal_out_json(entry);
-        }
-        return SAL_OK;
+        return tell(ctl, key, &origin, reterr);
 }
 
 const struct sal_command sal_commands_key[] = {
@@ -241,7 +272,7 @@ const struct sal_command sal_commands_key[] = {
          .summary = "Make a private key: an author's, or one of root, targets or the online roles",
          .help = "The key is encrypted PKCS#8 (PBKDF2-HMAC-SHA256, 600,000 iterations, AES-256-CBC). Its passphrase,\n"
                  "of at least 12 characters, is asked for twice at the terminal. FILE must not exist. What is printed\n"
-                 "is the author for trust-policy.json.",
+                 "is the author for trust-policy.json. --out pkcs11:token=NAME;object=LABEL makes the key on a token.",
          .run = run_generate},
         {.group = "key",
          .verb = "show",

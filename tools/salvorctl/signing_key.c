@@ -86,11 +86,14 @@ static int answer_pin(void *context, const struct sal_pkcs11_pin_request *reques
         return (int)secret.len;
 }
 
-static enum sal_status from_token(const struct sal_ctl *ctl, const char *uri, struct sal_pkcs11_place *ret_place,
-                                  struct sal_private_key **ret, struct sal_err *reterr) {
+/* With `make` a key of this type is made; NULL: it has to be there. */
+static enum sal_status from_token(const struct sal_ctl *ctl, const char *uri, const enum sal_key_type *make,
+                                  struct sal_pkcs11_place *ret_place, struct sal_private_key **ret,
+                                  struct sal_err *reterr) {
         struct asking asking = {.ctl = ctl};
         const struct sal_pkcs11_pin pin = {.ask = answer_pin, .context = &asking};
-        enum sal_status status = sal_pkcs11_open(uri, &pin, ret_place, ret, reterr);
+        enum sal_status status = make ? sal_pkcs11_generate(uri, *make, &pin, ret_place, ret, reterr)
+                                      : sal_pkcs11_open(uri, &pin, ret_place, ret, reterr);
         if (status && *asking.err.detail) {
                 *reterr = asking.err;
                 return asking.err.status;
@@ -107,9 +110,21 @@ enum sal_status sal_ctl_signing_key(const struct sal_ctl *ctl, const char *sourc
         struct sal_ctl_key_origin origin = {.on_token = sal_pkcs11_is_uri(source)};
         enum sal_status status = sal_secret_check_use(ctl, reterr);
         if (!status)
-                status = origin.on_token ? from_token(ctl, source, &origin.place, ret, reterr)
+                status = origin.on_token ? from_token(ctl, source, NULL, &origin.place, ret, reterr)
                                          : from_file(ctl, source, &origin.protection, ret, reterr);
         if (!status && ret_origin)
+                *ret_origin = origin;
+        return status;
+}
+
+enum sal_status sal_ctl_new_token_key(const struct sal_ctl *ctl, const char *uri, enum sal_key_type type,
+                                      struct sal_ctl_key_origin *ret_origin, struct sal_private_key **ret,
+                                      struct sal_err *reterr) {
+        struct sal_ctl_key_origin origin = {.on_token = true};
+        enum sal_status status = sal_secret_check_use(ctl, reterr);
+        if (!status)
+                status = from_token(ctl, uri, &type, &origin.place, ret, reterr);
+        if (!status)
                 *ret_origin = origin;
         return status;
 }

@@ -28,4 +28,10 @@ enum sal_status sal_ctl_signing_key(const struct sal_ctl *ctl, const char *sourc
                                     struct sal_ctl_key_origin *ret_origin, struct sal_private_key **ret,
                                     struct sal_err *reterr);
 
+/* Makes a key of this type on the token that the URI names; the PIN comes the same ways.
+ * Errors: those of sal_pkcs11_generate, and of getting the PIN. */
+enum sal_status sal_ctl_new_token_key(const struct sal_ctl *ctl, const char *uri, enum sal_key_type type,
+                                      struct sal_ctl_key_origin *ret_origin, struct sal_private_key **ret,
+                                      struct sal_err *reterr);
+
 #endif
