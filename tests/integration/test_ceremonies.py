@@ -9,11 +9,12 @@ import shutil
 import pytest
 
 from salvor import campaign as c
-from salvor import keys, page
+from salvor import keys, page, tuf
 from salvor.server import Domain, Server, program
 
 PAGE = "docs/ceremonies.md"
-ANSWERS = {r"[Pp]assphrase of [^\n]*: ": "four words are enough", r"once more: ": "four words are enough", r"Type yes: ": "yes"}
+ANSWERS = {r"[Pp]assphrase of [^\n]*: ": "four words are enough", r"once more: ": "four words are enough", r"Type yes: ": "yes",
+           r"Reason [^\n]*: ": "ceremony"}
 OFFLINE = [f"{role}-{n}" for role in ("root", "targets", "author") for n in (1, 2, 3)]
 
 
@@ -26,6 +27,7 @@ class Scene:
         self.vault.mkdir()
         self.server = None
         self.domain = None
+        self.tokens = {}
         self.environment = {**os.environ, "PATH": f"{pathlib.Path(program('salvorctl')).parent}:{os.environ['PATH']}",
                             "LC_ALL": "C.UTF-8", "TERM": "dumb"}
 
@@ -89,13 +91,26 @@ class Scene:
 
     def machine(self, name):
         root = self.path / name
-        if not (self.path / f"{name}.conf").exists():
-            machine = self.server.enroll(name)
-            (self.path / f"{name}.conf").write_text(
-                f'server = "{self.server.endpoints["machine"]}"\nca = "{self.domain.ca}"\n'
-                f'root = "{self.path / "1.root.json"}"\nmachine_id = "{name}"\ntoken = "{machine.token}"\n')
+        if name not in self.tokens:
+            self.tokens[name] = self.server.enroll(name).token
             root.mkdir()
+        (self.path / f"{name}.conf").write_text(  # a server that was restarted has other ports
+            f'server = "{self.server.endpoints["machine"]}"\nca = "{self.domain.ca}"\n'
+            f'root = "{self.path / "1.root.json"}"\nmachine_id = "{name}"\ntoken = "{self.tokens[name]}"\n')
         return root
+
+    def fast_forward(self):
+        """A thief of the online key writes the highest versions there are. -> the folder, laid out as a bundle"""
+        read = lambda name: (self.path / name).read_bytes()
+        thief = tuf.Repository.taken(read("1.root.json"), read("1.targets.json"), read("trust-policy.json"),
+                                     tuf.Key.load(self.domain.path / "keys/online.pem"))
+        thief.pin = dict.fromkeys(("campaigns", "snapshot", "timestamp"), 2**31 - 1)
+        thief.publish()
+        for name, data in thief.files.items():
+            path = self.path / "thief" / name.removeprefix("/tuf/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return self.path / "thief"
 
 
 @pytest.fixture
@@ -167,20 +182,21 @@ def test_losing_an_author_key(scene):
 
 
 def test_the_online_keys_were_stolen(scene):
-    """A machine that has seen the old keys goes on with the new ones, and the old key signs nothing more."""
+    """A machine that the thief has shown the highest versions refuses everything until the keys are replaced, and nothing then."""
     scene.trial()
-    campaign = scene.campaign()
-    done, gone = scene.rescue(campaign)
-    assert done.returncode == 0 and gone, done
     old = keys.keyid(scene.domain.key("online"))
+    campaign = scene.campaign()
+    done, gone = scene.rescue(campaign, "--bundle", scene.fast_forward())
+    assert done.returncode == 0 and not gone, done  # what it says is well signed, and nothing of it is for this machine
+    done, gone = scene.rescue(campaign)
+    assert done.returncode != 0 and "rollback" in done.stdout + done.stderr and not gone, done
     scene.play("The online keys were stolen")
     new = keys.keyid(keys.load(scene.path / "online-2.pem"))
     assert not (scene.domain.path / "keys" / "online.pem").exists()
-    timestamp = scene.metadata("timestamp.json")
-    assert [s["keyid"] for s in timestamp["signatures"]] == [new] != [old]
+    assert [s["keyid"] for s in scene.metadata("timestamp.json")["signatures"]] == [new] != [old]
     assert signed_versions(scene)[0] == 2
-    for name in ("laptop-1", "laptop-2"):  # one that knows the old ones, one that does not
-        done, gone = scene.rescue(scene.campaign(id=f"again-{name}"), name=name)
+    for fix, name in ((campaign, "laptop-1"), (scene.campaign(), "laptop-2")):  # one that believed the thief, one that comes fresh
+        done, gone = scene.rescue(fix, name=name)
         assert done.returncode == 0 and gone, done
 
 

@@ -55,7 +55,7 @@ def pattern(says):
     return out
 
 
-def at_terminal(command, folder, environment, answers, seconds=120):
+def at_terminal(command, folder, environment, answers, seconds=30):
     """Runs a command at a terminal of its own; a question of `answers` gets the answer. -> (code, output)"""
     pid, terminal = pty.fork()
     if pid == 0:
