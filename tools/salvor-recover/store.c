@@ -65,7 +65,8 @@ enum sal_status sal_store_open(const char *path, struct sal_store **ret, struct 
                 return fail_io(reterr, store, "", errno);
         enum sal_status status = take_lock(store, reterr);
         for (size_t i = 0; i < SAL_ARRAY_LEN(folders) && !status; i++)
-                if (mkdirat(store->dir_fd, folders[i], 0700) != 0 && errno != EEXIST)
+                if (mkdirat(store->dir_fd, folders[i], 0700) != 0 && errno != EEXIST &&
+                    strcmp(folders[i], "tuf") != 0) /* what cannot be kept there is used all the same */
                         status = fail_io(reterr, store, folders[i], errno);
         if (!status)
                 status = sal_store_sync(store, "", reterr);
