@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one worker keeps for the machine plane: the newest snapshot and view, its held polls, and the sightings that wait to
- * be written. Private to api/.
+ * What one worker keeps for the machine plane: the newest snapshot and view, its held polls, and the sightings that
+ * wait to be written. Private to api/.
  *
  * Thread: the worker's own. Ownership: struct sal_api owns the array; held polls own themselves until they are
  * answered.

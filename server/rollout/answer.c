@@ -51,7 +51,8 @@ enum sal_directive sal_reason_directive(enum sal_reason reason) {
         return reasons[reason].directive;
 }
 
-static const char unlisted_sentence[] = "The fix is there, but no signed list that this machine could verify names it yet.";
+static const char unlisted_sentence[] =
+        "The fix is there, but no signed list that this machine could verify names it yet.";
 
 const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates) {
         if (answer->reason == SAL_REASON_RING_NOT_OPEN && candidates[answer->candidate].unlisted &&

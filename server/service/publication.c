@@ -25,20 +25,6 @@ struct sal_publication_waiter {
 SAL_GAUGE(m_failing, "salvor_publication_failing", "1 while TUF metadata cannot be published.");
 SAL_COUNTER(m_made, "salvor_publication_made_total", "Attempts to publish that succeeded.");
 SAL_COUNTER(m_failed, "salvor_publication_failed_total", "Attempts to publish that failed.");
-#define OF_FILE(file_, name_, help_) \
-        { .name = (name_), .help = (help_), .labels = "file=\"" file_ "\"", .kind = SAL_METRIC_GAUGE }
-#define OF_FILES(name_, help_)                                                 \
-        {                                                                      \
-                [SAL_TUF_FILE_ROOT] = OF_FILE("root", name_, help_),           \
-                [SAL_TUF_FILE_TIMESTAMP] = OF_FILE("timestamp", name_, help_), \
-                [SAL_TUF_FILE_SNAPSHOT] = OF_FILE("snapshot", name_, help_),   \
-                [SAL_TUF_FILE_TARGETS] = OF_FILE("targets", name_, help_),     \
-                [SAL_TUF_FILE_CAMPAIGNS] = OF_FILE("campaigns", name_, help_), \
-        }
-static struct sal_metric m_versions[SAL_TUF_FILES] =
-        OF_FILES("salvor_tuf_version", "Version of the TUF metadata that is public.");
-static struct sal_metric m_expires[SAL_TUF_FILES] =
-        OF_FILES("salvor_tuf_expires_seconds", "Unix time at which the public TUF metadata expires.");
 
 /* ---- views ---- */
 
@@ -52,10 +38,6 @@ void sal_publication_put_take(struct sal_publication *publication, struct sal_vi
         atomic_fetch_add_explicit(&publication->generation, 1, memory_order_release);
         pthread_mutex_unlock(&publication->lock);
         sal_view_unref(old);
-        for (int file = 0; file < SAL_TUF_FILES; file++) {
-                sal_metric_set(&m_versions[file], view->versions[file]);
-                sal_metric_set(&m_expires[file], view->expires_ms[file] / 1000);
-        }
 }
 
 struct sal_view *sal_publication_view(struct sal_publication *publication) {
@@ -275,6 +257,8 @@ enum sal_status sal_publication_start(const struct sal_publication_config *confi
         pthread_condattr_t attributes;
         if (!publication)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory to publish");
+        sal_metric_register(&m_made);
+        sal_metric_register(&m_failed);
         pthread_mutex_init(&publication->lock, NULL);
         pthread_mutex_init(&publication->marking, NULL);
         pthread_condattr_init(&attributes);
