@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where `salvorctl init` and `salvorctl bundle` build and how their work gets to its place: everything is made in a stage and moved when it is
- * complete, so that a failure leaves nothing half-made.
+ * Where `salvorctl init` and `salvorctl bundle` build and how their work gets to its place: everything is made in a
+ * stage and moved when it is complete, so that a failure leaves nothing half-made.
  *
  * Thread: one. Ownership: *ret is handed over, to be freed with free.
  */
