@@ -155,6 +155,38 @@ def test_root_with_new_targets_keys(server, offline):
     assert reply.status == 200, reply
 
 
+def test_a_root_that_names_keys_which_are_not_here(server, offline):
+    """A client would take it, so the server does; nothing can be signed until the key is there, and that is said."""
+    campaign = server.admin.started(c.payload(server.domain))
+    machine = server.enroll("m-1")
+    before = Public(server)
+    key = tuf.Key.generate()
+
+    def online(signed):
+        for role in ("snapshot", "timestamp"):
+            offline.with_keys(role, [key])(signed)
+
+    reply = put_root(server.admin, offline.next_root(change=online))
+    assert reply.status == 200, reply
+    told = reply.json()
+    assert told["publication"]["failing_since"] and told["publication"]["detail"]
+    assert any("publishing fails since" in w for w in told["warnings"]), told["warnings"]
+    assert server.ops().get("/readyz").json()["publication"]["state"] == "failing"
+    # What was published stays, and so does the rescue that it names.
+    assert Public(server).files == before.files
+    assert machine.says(facts={"fault": campaign.id}) == ("apply", "offered")
+    campaign.must("halt")
+    server.stop()
+    path = server.domain.path / "keys" / "online-2.pem"
+    path.write_bytes(key.pem())
+    path.chmod(0o600)
+    server.domain.conf.set("trust.online_key_next", "keys/online-2.pem")
+    server.start()
+    public = Public(server)
+    assert public.versions["root"] == 2 and public.listed == {}
+    assert trust(server)["warnings"] == []
+
+
 # ---- what is refused ----
 
 

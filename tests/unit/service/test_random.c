@@ -109,6 +109,25 @@ static void random_report(struct world *w) {
         assert_true(status == SAL_OK || status == SAL_E_UNAUTHENTICATED || status == SAL_E_NOT_FOUND);
 }
 
+/* A campaign that lives was applied from a bundle somewhere. */
+static void random_outcome(struct world *w) {
+        static const char *const stages[] = {"applied", "healthy", "failed", "not_applicable", "refused"};
+        const struct sal_live *live = live_of(w, ids[pick(4)]);
+        if (!live)
+                return;
+        char boot[24];
+        int machine = pick(MACHINES);
+        snprintf(boot, sizeof boot, "boot-%d", boots[machine]);
+        struct report_call call = {.machine = machine_name(machine), .identity = {.kind = SAL_IDENTITY_CERTIFICATE}};
+        fill_report(&call.report, 1, some(stages, 5), boot);
+        snprintf(call.report.campaign, sizeof call.report.campaign, "%s", live->row.id);
+        call.report.version = live->row.version;
+        snprintf(call.report.target_sha256, sizeof call.report.target_sha256, "%s", live->launch->sha256);
+        enum sal_status status = world_run(w, report_job, &call);
+        sal_report_done(&call.report);
+        assert_true(status == SAL_OK || status == SAL_E_UNAUTHENTICATED);
+}
+
 /* ---- operators ---- */
 
 static void random_machine_change(struct world *w) {
@@ -168,8 +187,10 @@ static void random_step(struct world *w) {
         int what = pick(1000);
         if (what < 560)
                 random_poll(w);
-        else if (what < 880)
+        else if (what < 860)
                 random_report(w);
+        else if (what < 880)
+                random_outcome(w);
         else if (what < 930)
                 pass(w, seconds[pick(7)]);
         else if (what < 960)
