@@ -11,6 +11,7 @@ import pytest
 from salvor import campaign as c
 from salvor import keys, page, tuf
 from salvor.server import Domain, Server, program
+from salvor.wait import until
 
 PAGE = "docs/ceremonies.md"
 ANSWERS = {r"[Pp]assphrase of [^\n]*: ": "four words are enough", r"once more: ": "four words are enough", r"Type yes: ": "yes",
@@ -28,6 +29,7 @@ class Scene:
         self.server = None
         self.domain = None
         self.tokens = {}
+        self.restarts = self.restart
         self.environment = {**os.environ, "PATH": f"{pathlib.Path(program('salvorctl')).parent}:{os.environ['PATH']}",
                             "LC_ALL": "C.UTF-8", "TERM": "dumb"}
 
@@ -61,7 +63,7 @@ class Scene:
 
     def play(self, title):
         page.play(page.section(PAGE, title), self.path, self.environment, ANSWERS,
-                  {"systemctl start salvord": self.start, "systemctl restart salvord": self.restart})
+                  {"systemctl start salvord": self.start, "systemctl restart salvord": lambda: self.restarts()})
 
     def campaign(self, authors=("author-1", "author-2"), **changes):
         """A campaign that is in force, signed by these keys."""
@@ -198,6 +200,29 @@ def test_the_online_keys_were_stolen(scene):
     for fix, name in ((campaign, "laptop-1"), (scene.campaign(), "laptop-2")):  # one that believed the thief, one that comes fresh
         done, gone = scene.rescue(fix, name=name)
         assert done.returncode == 0 and gone, done
+
+
+def test_versions_begin_anew(scene):
+    """A thief on the server leaves the highest versions where the signing process finds them: what the page says helps."""
+    scene.trial()
+    campaign = scene.campaign()
+    scene.server.stop()
+    shutil.copytree(scene.fast_forward() / "metadata", scene.domain.path / "state/tuf/metadata", dirs_exist_ok=True)
+    scene.server = Server(scene.domain).start()
+    until(lambda: b"has no version left" in scene.server.log, 20)
+    done, gone = scene.rescue(campaign, "--bundle", scene.path / "thief")
+    assert done.returncode == 0 and not gone, done
+
+    def begin_anew():
+        page.play(page.section(PAGE, "When the signing process has no version left"), scene.path, scene.environment, ANSWERS,
+                  {"systemctl stop salvord": scene.server.stop, "systemctl start salvord": scene.restart})
+        scene.restarts = scene.restart
+
+    scene.restarts = begin_anew
+    scene.play("The online keys were stolen")
+    assert scene.metadata("timestamp.json")["signed"]["version"] < 100
+    done, gone = scene.rescue(campaign)
+    assert done.returncode == 0 and gone, done
 
 
 def test_moving_the_public_files(scene):
