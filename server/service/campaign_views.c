@@ -85,7 +85,9 @@ static void add_live(const struct sal_act *act, json_t *view, const struct sal_l
         json_object_set_new(view, "in_flight", json_integer(sal_live_in_flight(live)));
         json_object_set_new(view, "known_matching", json_integer(sal_live_known_matching(live)));
         json_object_set_new(view, "counted", json_boolean(live->scan_done));
-        json_object_set_new(view, "listed", json_boolean(sal_service_lists(act->service, live->launch)));
+        /* What is stopped may stand in the published list for a moment longer: it counts as gone at once. */
+        bool in_force = sal_campaign_in_force(live->row.state) && !act->service->engine->kill_switch;
+        json_object_set_new(view, "listed", json_boolean(in_force && sal_service_lists(act->service, live->launch)));
         if (live->barred[0])
                 json_object_set_new(view, "not_allowed", json_string(live->barred));
         json_t *held = json_array(), *cohorts = json_array();
