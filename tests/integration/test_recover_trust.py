@@ -9,7 +9,7 @@ from salvor import campaign as c
 from salvor import tuf
 from salvor.plane import EXAMPLE, TOKEN, Machine, Plane, drip, now, within
 from salvor.server import program
-from salvor.wait import until
+from salvor.wait import SLOWER, until
 
 FIXED = "channel-file-291"
 
@@ -72,6 +72,19 @@ def test_what_was_withdrawn_is_gone_from_the_list(real, server):
     until(lambda: versions(server) > before, "the shorter list is published")
     assert real.run()["outcome"] == "none" and not real.bad_is_gone()
     assert json.loads((real.state / "tuf/campaigns.json").read_bytes())["signed"]["targets"] == {}
+
+
+def test_a_waiting_machine_is_helped_when_the_campaign_begins(real, server):
+    """A held poll is answered with the offer and the list that names it, both newer than what the machine knows."""
+    process = subprocess.Popen([str(a) for a in real.command(once=False)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        until(lambda: server.metrics().total("salvor_http_held_requests") == 1, "it waits")
+        server.admin.started(example(server.domain))
+        out, log = process.communicate(timeout=120 * SLOWER)
+    finally:
+        process.kill()
+    assert process.returncode == 0 and json.loads(out)["outcome"] == "applied", (out, log)
+    assert real.bad_is_gone() and b"unable" not in log
 
 
 def test_a_server_that_kept_an_older_state_is_noticed(tmp_path, real, server):
