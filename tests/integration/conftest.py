@@ -10,11 +10,13 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 from salvor import schema  # noqa: E402
+from salvor.crew import pytest_pyfunc_call, pytest_sessionfinish  # noqa: E402, F401
 from salvor.server import Domain, Server  # noqa: E402
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than some seconds")
+    config.addinivalue_line("markers", "attack: runs side by side with the others of its kind (salvor/crew.py)")
     config.addinivalue_line("markers", "tsan: many threads meet here; run under the thread sanitizer too")
 
 

@@ -13,11 +13,13 @@ from salvor.plane import drip, endless, within
 ROLES = ("timestamp", "snapshot", "targets", "campaigns")
 
 
+WAY = "files"  # unless a test says all_ways
+pytestmark = pytest.mark.attack
+
+
 @pytest.fixture
-def scene(tmp_path, request):
-    made = Scene(tmp_path, getattr(request, "param", "files"))
-    yield made
-    made.stop()
+def scene(request):
+    return getattr(request, "param", WAY)
 
 
 all_ways = pytest.mark.parametrize("scene", ["poll", "files", "bundle"], indirect=True)

@@ -5,17 +5,17 @@ import os
 
 import pytest
 from salvor import tuf
-from salvor.attacks import Scene
 from salvor.plane import now
 
 DAY = 86400
 
 
+pytestmark = pytest.mark.attack
+
+
 @pytest.fixture(params=["poll", "files"])
-def scene(tmp_path, request):
-    made = Scene(tmp_path, request.param)
-    yield made
-    made.stop()
+def scene(request):
+    return request.param
 
 
 # ---- freeze ----

@@ -6,15 +6,15 @@ import json
 
 import pytest
 from salvor import tuf
-from salvor.attacks import Scene
 from salvor.plane import within
 
 
+pytestmark = pytest.mark.attack
+
+
 @pytest.fixture
-def scene(tmp_path, request):
-    made = Scene(tmp_path, getattr(request, "param", "poll"))
-    yield made
-    made.stop()
+def scene(request):
+    return getattr(request, "param", "poll")
 
 
 def not_applied(scene, exits=(5, 6)):
@@ -226,7 +226,7 @@ def test_what_is_kept_is_damaged(scene, damage):
     scene.control()
 
 
-def test_what_is_kept_belongs_to_its_pinned_root(scene, tmp_path):
+def test_what_is_kept_belongs_to_its_pinned_root(scene):
     """Another trust domain is configured: nothing of the first one is believed for it, nor the other way round."""
     scene.prime()
     other = tuf.Repository()

@@ -22,6 +22,7 @@ def lines(log, event):
 class Scene:
     def __init__(self, folder, way="poll", repo=None, kind="bad"):
         """way: "poll" (all comes with the answer), "files" (all has to be fetched from /tuf/), "bundle" (a folder)."""
+        folder.mkdir(exist_ok=True)
         self.way = way
         self.bundle = folder / "bundle"
         self.plane = Plane(folder / "server", repo)
