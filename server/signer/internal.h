@@ -77,7 +77,7 @@ enum sal_status sal_signer_receive(int fd, unsigned kinds, int64_t deadline_ms, 
 
 enum {
         SAL_SIGNER_SLOTS = 2,
-        SAL_SIGNER_SLOT_BYTES = 96,
+        SAL_SIGNER_SLOT_BYTES = 256,
         SAL_SIGNER_SLOT_STRIDE = 4096, /* no write of one slot can tear the other */
         SAL_SIGNER_MARKS_BYTES = SAL_SIGNER_SLOTS * SAL_SIGNER_SLOT_STRIDE,
         SAL_SIGNER_LOCK_WAIT_MS = 3000 /* for a signer before this one to end */
@@ -86,8 +86,8 @@ enum {
 struct sal_signer_marks {
         int fd; /* locked as long as it is open */
         uint64_t sequence;
-        int64_t high_water[SAL_TUF_FILES]; /* as on disk */
-        char path[4096];                   /* for errors */
+        struct sal_tuf_mark marks[SAL_TUF_FILES]; /* as on disk */
+        char path[4096];                          /* for errors */
 };
 
 /* Opens the marks in `dir`, which is made when missing, or begins anew with all zero. Errors: SAL_E_CORRUPT (both slots
@@ -95,8 +95,8 @@ struct sal_signer_marks {
 enum sal_status sal_signer_marks_open(const char *dir, struct sal_signer_marks *ret, struct sal_err *reterr);
 /* Puts them on disk, unless they are there. Needs no more than pwrite and fdatasync. A mark below the present one is
  * SAL_E_INTERNAL. Errors: SAL_E_IO: they count as not written. */
-enum sal_status sal_signer_marks_write(struct sal_signer_marks *marks, const int64_t high_water[static SAL_TUF_FILES],
-                                       struct sal_err *reterr);
+enum sal_status sal_signer_marks_write(struct sal_signer_marks *marks,
+                                       const struct sal_tuf_mark next[static SAL_TUF_FILES], struct sal_err *reterr);
 /* Closes the file. */
 void sal_signer_marks_done(struct sal_signer_marks *marks);
 

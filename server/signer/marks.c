@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A slot: "salvor-marks/1" and two NULs, the sequence number, the five versions in the order of enum sal_tuf_file
- * (64 bits each, big-endian), and the SHA-256 of all that. The valid slot with the higher number counts; the other one
- * is written next. So a write that is cut off spoils only marks that were never promised to anyone.
+ * (64 bits each, big-endian), the SHA-256 of the five files in the same order (zeros: not known), and the SHA-256 of
+ * all that. The valid slot with the higher number counts; the other one is written next. So a write that is cut off
+ * spoils only marks that were never promised to anyone.
  */
 #include "signer/internal.h"
 
@@ -16,7 +17,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-enum { MAGIC_BYTES = 16, SIGNED_BYTES = MAGIC_BYTES + 8 + 8 * SAL_TUF_FILES, LOCK_STEP_MS = 20 };
+enum {
+        MAGIC_BYTES = 16,
+        VERSIONS_AT = MAGIC_BYTES + 8,
+        DIGESTS_AT = VERSIONS_AT + 8 * SAL_TUF_FILES,
+        SIGNED_BYTES = DIGESTS_AT + SAL_SHA256_BYTES * SAL_TUF_FILES,
+        LOCK_STEP_MS = 20
+};
 
 _Static_assert(SIGNED_BYTES + SAL_SHA256_BYTES == SAL_SIGNER_SLOT_BYTES, "a slot is as long as its parts");
 
@@ -41,26 +48,35 @@ static uint64_t get_u64(const uint8_t *from) {
 }
 
 static void write_slot(uint8_t slot[static SAL_SIGNER_SLOT_BYTES], uint64_t sequence,
-                       const int64_t high_water[static SAL_TUF_FILES]) {
+                       const struct sal_tuf_mark marks[static SAL_TUF_FILES]) {
+        memset(slot, 0, SAL_SIGNER_SLOT_BYTES);
         memcpy(slot, magic, MAGIC_BYTES);
         put_u64(slot + MAGIC_BYTES, sequence);
-        for (int i = 0; i < SAL_TUF_FILES; i++)
-                put_u64(slot + MAGIC_BYTES + 8 + 8 * i, (uint64_t)high_water[i]);
+        for (int i = 0; i < SAL_TUF_FILES; i++) {
+                put_u64(slot + VERSIONS_AT + 8 * i, (uint64_t)marks[i].version);
+                if (*marks[i].sha256)
+                        sal_hex_decode(marks[i].sha256, SAL_SHA256_HEX_BYTES - 1,
+                                       slot + DIGESTS_AT + SAL_SHA256_BYTES * i, SAL_SHA256_BYTES);
+        }
         sal_sha256(slot, SIGNED_BYTES, slot + SIGNED_BYTES);
 }
 
 /* False when the slot is torn, or says what no signer writes. */
 static bool read_slot(const uint8_t slot[static SAL_SIGNER_SLOT_BYTES], uint64_t *ret_sequence,
-                      int64_t ret_high_water[static SAL_TUF_FILES]) {
+                      struct sal_tuf_mark ret[static SAL_TUF_FILES]) {
+        static const uint8_t unknown[SAL_SHA256_BYTES];
         uint8_t digest[SAL_SHA256_BYTES];
         sal_sha256(slot, SIGNED_BYTES, digest);
         if (memcmp(slot, magic, MAGIC_BYTES) != 0 || memcmp(slot + SIGNED_BYTES, digest, sizeof digest) != 0)
                 return false;
         for (int i = 0; i < SAL_TUF_FILES; i++) {
-                uint64_t version = get_u64(slot + MAGIC_BYTES + 8 + 8 * i);
+                uint64_t version = get_u64(slot + VERSIONS_AT + 8 * i);
+                const uint8_t *of_file = slot + DIGESTS_AT + SAL_SHA256_BYTES * i;
                 if (version > (uint64_t)SAL_TUF_VERSION_MAX)
                         return false;
-                ret_high_water[i] = (int64_t)version;
+                ret[i] = (struct sal_tuf_mark){.version = (int64_t)version};
+                if (memcmp(of_file, unknown, sizeof unknown) != 0)
+                        sal_hex_encode(of_file, SAL_SHA256_BYTES, ret[i].sha256);
         }
         *ret_sequence = get_u64(slot + MAGIC_BYTES);
         return true;
@@ -86,7 +102,7 @@ static enum sal_status lock(const struct sal_signer_marks *marks, struct sal_err
 /* Both slots are whole from the start: an empty or short file is damage, never a beginning. */
 static enum sal_status create(const char *path, struct sal_err *reterr) {
         uint8_t bytes[SAL_SIGNER_MARKS_BYTES] = {0};
-        const int64_t none[SAL_TUF_FILES] = {0};
+        const struct sal_tuf_mark none[SAL_TUF_FILES] = {0};
         for (uint64_t i = 0; i < SAL_SIGNER_SLOTS; i++)
                 write_slot(bytes + i * SAL_SIGNER_SLOT_STRIDE, i, none);
         enum sal_status status = sal_file_publish(path, 0600, bytes, sizeof bytes, reterr);
@@ -122,14 +138,14 @@ static enum sal_status read_file(struct sal_signer_marks *marks, struct sal_err 
         for (int i = 0; i < SAL_SIGNER_SLOTS; i++) {
                 uint8_t slot[SAL_SIGNER_SLOT_BYTES] = {0};
                 uint64_t sequence = 0;
-                int64_t high_water[SAL_TUF_FILES];
+                struct sal_tuf_mark of_slot[SAL_TUF_FILES];
                 if (pread(marks->fd, slot, sizeof slot, (off_t)i * SAL_SIGNER_SLOT_STRIDE) < 0)
                         return fail_errno(reterr, "read", marks->path);
-                if (!read_slot(slot, &sequence, high_water) || (found && sequence <= marks->sequence))
+                if (!read_slot(slot, &sequence, of_slot) || (found && sequence <= marks->sequence))
                         continue;
                 found = true;
                 marks->sequence = sequence;
-                memcpy(marks->high_water, high_water, sizeof high_water);
+                memcpy(marks->marks, of_slot, sizeof of_slot);
         }
         if (found)
                 return SAL_OK;
@@ -157,18 +173,22 @@ enum sal_status sal_signer_marks_open(const char *dir, struct sal_signer_marks *
         return SAL_OK;
 }
 
-enum sal_status sal_signer_marks_write(struct sal_signer_marks *marks, const int64_t high_water[static SAL_TUF_FILES],
-                                       struct sal_err *reterr) {
+enum sal_status sal_signer_marks_write(struct sal_signer_marks *marks,
+                                       const struct sal_tuf_mark next[static SAL_TUF_FILES], struct sal_err *reterr) {
         uint8_t slot[SAL_SIGNER_SLOT_BYTES];
         uint64_t sequence = marks->sequence + 1;
-        if (memcmp(high_water, marks->high_water, sizeof marks->high_water) == 0)
-                return SAL_OK;
-        for (int i = 0; i < SAL_TUF_FILES; i++)
-                if (high_water[i] < marks->high_water[i])
+        bool same = true;
+        for (int i = 0; i < SAL_TUF_FILES; i++) {
+                const struct sal_tuf_mark *before = &marks->marks[i];
+                if (next[i].version < before->version)
                         return sal_fail(reterr, SAL_E_INTERNAL, "the mark of %s would fall from %lld to %lld",
-                                        sal_tuf_file_text((enum sal_tuf_file)i), (long long)marks->high_water[i],
-                                        (long long)high_water[i]);
-        write_slot(slot, sequence, high_water);
+                                        sal_tuf_file_text((enum sal_tuf_file)i), (long long)before->version,
+                                        (long long)next[i].version);
+                same = same && next[i].version == before->version && strcmp(next[i].sha256, before->sha256) == 0;
+        }
+        if (same)
+                return SAL_OK;
+        write_slot(slot, sequence, next);
         ssize_t put =
                 pwrite(marks->fd, slot, sizeof slot, (off_t)(sequence % SAL_SIGNER_SLOTS) * SAL_SIGNER_SLOT_STRIDE);
         if (put >= 0 && put < (ssize_t)sizeof slot)
@@ -176,7 +196,7 @@ enum sal_status sal_signer_marks_write(struct sal_signer_marks *marks, const int
         if (put < (ssize_t)sizeof slot || fdatasync(marks->fd) < 0)
                 return fail_errno(reterr, "write", marks->path);
         marks->sequence = sequence;
-        memcpy(marks->high_water, high_water, sizeof marks->high_water);
+        memcpy(marks->marks, next, sizeof marks->marks);
         return SAL_OK;
 }
 

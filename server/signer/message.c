@@ -281,7 +281,7 @@ static void take_file(struct reader *r, int file, struct sal_signer_answer *ret)
         ret->expires_ms[file] = take_value(r, "expiry");
         if (ret->versions[file] < 1 || ret->versions[file] > SAL_TUF_VERSION_MAX)
                 spoil(r, "version");
-        ret->next.high_water[file] = ret->versions[file];
+        ret->next.marks[file].version = ret->versions[file];
         ret->next.expires_ms[file] = ret->expires_ms[file];
         if (!is_made(file))
                 return;

@@ -224,7 +224,7 @@ static enum sal_status make(struct signer *signer, const struct sal_signer_reque
                 .renew = request->renew,
                 .memory = &signer->memory,
         };
-        memcpy(input.high_water, signer->marks.high_water, sizeof input.high_water);
+        memcpy(input.marks, signer->marks.marks, sizeof input.marks);
         status = choose_keys(signer, &signer->targets->campaigns, SAL_TUF_FILE_CAMPAIGNS, &campaigns, &input.campaigns,
                              reterr);
         if (!status)
@@ -236,10 +236,11 @@ static enum sal_status make(struct signer *signer, const struct sal_signer_reque
         if (!status)
                 status = sal_repository_make(&input, answer->verdicts, &answer->next, reterr);
         if (!status)
-                status = sal_signer_marks_write(&signer->marks, answer->next.high_water, reterr);
+                status = sal_signer_marks_write(&signer->marks, answer->next.marks, reterr);
         if (status)
                 return status;
-        memcpy(answer->versions, answer->next.high_water, sizeof answer->versions);
+        for (int file = 0; file < SAL_TUF_FILES; file++)
+                answer->versions[file] = answer->next.marks[file].version;
         memcpy(answer->expires_ms, answer->next.expires_ms, sizeof answer->expires_ms);
         return SAL_OK;
 }

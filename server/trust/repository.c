@@ -35,15 +35,32 @@ static enum sal_status no_memory(struct sal_err *reterr) {
 
 /* ---- what comes from offline keys ---- */
 
-static enum sal_status check_mark(const struct work *work, enum sal_tuf_file file, int64_t version,
+/* True when the mark is of another file of this version. */
+static bool other_file(const struct sal_tuf_mark *mark, int64_t version, const char *sha256) {
+        return mark->version == version && *mark->sha256 && strcmp(mark->sha256, sha256) != 0;
+}
+
+static enum sal_status check_mark(const struct work *work, enum sal_tuf_file file, int64_t version, const char *sha256,
                                   struct sal_err *reterr) {
-        int64_t mark = work->input->high_water[file];
-        if (version >= mark)
+        const struct sal_tuf_mark *mark = &work->input->marks[file];
+        if (version < mark->version) {
+                sal_fail(reterr, SAL_E_REFUSED, "%s has version %lld, and version %lld was given away before",
+                         sal_tuf_file_text(file), (long long)version, (long long)mark->version);
+                sal_err_hint(reterr, "a backup was restored: put the newest %s file back", sal_tuf_file_text(file));
+                return SAL_E_REFUSED;
+        }
+        if (!other_file(mark, version, sha256))
                 return SAL_OK;
-        sal_fail(reterr, SAL_E_REFUSED, "%s has version %lld, and version %lld was given away before",
-                 sal_tuf_file_text(file), (long long)version, (long long)mark);
-        sal_err_hint(reterr, "a backup was restored: put the newest %s file back", sal_tuf_file_text(file));
+        sal_fail(reterr, SAL_E_REFUSED, "%s has version %lld, which was given away with other bytes",
+                 sal_tuf_file_text(file), (long long)version);
+        sal_err_hint(reterr, "put the file of SHA-256 %s back, or sign this one as version %lld", mark->sha256,
+                     (long long)version + 1);
         return SAL_E_REFUSED;
+}
+
+static void set_mark(struct work *work, enum sal_tuf_file file, int64_t version, const char *sha256) {
+        work->next.marks[file].version = version;
+        snprintf(work->next.marks[file].sha256, sizeof work->next.marks[file].sha256, "%s", sha256);
 }
 
 static enum sal_status open_offline(struct work *work, struct sal_err *reterr) {
@@ -53,18 +70,20 @@ static enum sal_status open_offline(struct work *work, struct sal_err *reterr) {
                 return sal_fail(reterr, SAL_E_INVALID, "there is no targets file");
         enum sal_status status = sal_tuf_targets_load(bytes, input->files.file[SAL_TUF_FILE_TARGETS].len,
                                                       &input->root->roles[SAL_TUF_TARGETS], &work->targets, reterr);
+        char sha256[SAL_SHA256_HEX_BYTES];
+        sal_sha256_hex(bytes, input->files.file[SAL_TUF_FILE_TARGETS].len, sha256);
         if (!status)
-                status = check_mark(work, SAL_TUF_FILE_ROOT, input->root->version, reterr);
+                status = check_mark(work, SAL_TUF_FILE_ROOT, input->root->version, input->root->sha256, reterr);
         if (!status)
-                status = check_mark(work, SAL_TUF_FILE_TARGETS, work->targets->version, reterr);
+                status = check_mark(work, SAL_TUF_FILE_TARGETS, work->targets->version, sha256, reterr);
         if (!status)
                 status = sal_tuf_target_check(&work->targets->policy, input->policy, input->policy_len, reterr);
         if (!status)
                 status = sal_policy_parse(input->policy, input->policy_len, &work->policy, reterr);
         if (status)
                 return status;
-        work->next.high_water[SAL_TUF_FILE_ROOT] = input->root->version;
-        work->next.high_water[SAL_TUF_FILE_TARGETS] = work->targets->version;
+        set_mark(work, SAL_TUF_FILE_ROOT, input->root->version, input->root->sha256);
+        set_mark(work, SAL_TUF_FILE_TARGETS, work->targets->version, sha256);
         work->next.expires_ms[SAL_TUF_FILE_ROOT] = input->root->expires_ms;
         work->next.expires_ms[SAL_TUF_FILE_TARGETS] = work->targets->expires_ms;
         return SAL_OK;
@@ -183,7 +202,7 @@ static enum sal_status make_list(struct work *work, struct sal_repository_verdic
 /* The version above all that are known: `had` is that of the file at hand, 0 when there is none. */
 static enum sal_status next_version(const struct work *work, enum sal_tuf_file file, int64_t had, int64_t *ret,
                                     struct sal_err *reterr) {
-        int64_t mark = work->input->high_water[file];
+        int64_t mark = work->input->marks[file].version;
         int64_t highest = had > mark ? had : mark;
         if (highest < SAL_TUF_VERSION_MAX) {
                 *ret = highest + 1;
@@ -194,12 +213,16 @@ static enum sal_status next_version(const struct work *work, enum sal_tuf_file f
         return SAL_E_REFUSED;
 }
 
-/* May a file whose content is still right stay as it is? Not one below its mark, not one of whose life of `life_ms` no
- * more than `left_ms` is left, and not one that was signed while the clock was ahead. */
+/* May the file at hand, whose content is still right, stay as it is? Only if it is the one that was given away, not
+ * when no more than `left_ms` of its life of `life_ms` is left, and not when it was signed while the clock was ahead.
+ */
 static bool may_stay(const struct work *work, enum sal_tuf_file file, int64_t version, int64_t expires_ms,
                      int64_t life_ms, int64_t left_ms) {
+        const struct sal_tuf_mark *mark = &work->input->marks[file];
+        char sha256[SAL_SHA256_HEX_BYTES];
         int64_t left = expires_ms - work->input->now_ms;
-        return version >= work->input->high_water[file] && left > left_ms && left <= life_ms;
+        sal_sha256_hex(work->input->files.file[file].bytes, work->input->files.file[file].len, sha256);
+        return version == mark->version && strcmp(mark->sha256, sha256) == 0 && left > left_ms && left <= life_ms;
 }
 
 /* The bytes stay. */
@@ -207,14 +230,17 @@ static enum sal_status stay(struct work *work, enum sal_tuf_file file, int64_t v
                             struct sal_err *reterr) {
         struct sal_buf *out = &work->next.files[file];
         sal_buf_append(out, work->input->files.file[file].bytes, work->input->files.file[file].len);
-        work->next.high_water[file] = version;
+        set_mark(work, file, version, work->input->marks[file].sha256);
         work->next.expires_ms[file] = expires_ms;
         return out->failed ? no_memory(reterr) : SAL_OK;
 }
 
+/* The file has been written anew. */
 static void anew(struct work *work, enum sal_tuf_file file, int64_t version, int64_t expires_ms) {
+        char sha256[SAL_SHA256_HEX_BYTES];
+        sal_sha256_hex(work->next.files[file].data, work->next.files[file].len, sha256);
         work->next.signed_anew[file] = true;
-        work->next.high_water[file] = version;
+        set_mark(work, file, version, sha256);
         work->next.expires_ms[file] = expires_ms / 1000 * 1000; /* as it is written */
 }
 
@@ -269,7 +295,7 @@ static enum sal_status make_snapshot(struct work *work, struct sal_err *reterr) 
                                         .targets = sal_tuf_meta_of(work->targets->version,
                                                                    input->files.file[SAL_TUF_FILE_TARGETS].bytes,
                                                                    input->files.file[SAL_TUF_FILE_TARGETS].len),
-                                        .campaigns = sal_tuf_meta_of(work->next.high_water[SAL_TUF_FILE_CAMPAIGNS],
+                                        .campaigns = sal_tuf_meta_of(work->next.marks[SAL_TUF_FILE_CAMPAIGNS].version,
                                                                      campaigns->data, campaigns->len)};
         const char *bytes = input->files.file[file].bytes;
         if (bytes && sal_tuf_snapshot_load(bytes, input->files.file[file].len, role, &had, NULL) == SAL_E_NOMEM)
@@ -295,7 +321,7 @@ static enum sal_status make_timestamp(struct work *work, struct sal_err *reterr)
         struct sal_buf *out = &work->next.files[file];
         struct sal_tuf_timestamp had = {0};
         struct sal_tuf_timestamp next = {.expires_ms = input->now_ms + SAL_TUF_TIMESTAMP_DAYS * day_ms,
-                                         .snapshot = sal_tuf_meta_of(work->next.high_water[SAL_TUF_FILE_SNAPSHOT],
+                                         .snapshot = sal_tuf_meta_of(work->next.marks[SAL_TUF_FILE_SNAPSHOT].version,
                                                                      snapshot->data, snapshot->len)};
         const char *bytes = input->files.file[file].bytes;
         if (bytes && sal_tuf_timestamp_load(bytes, input->files.file[file].len, role, &had, NULL) == SAL_E_NOMEM)

@@ -55,6 +55,14 @@ struct sal_repository_memory {
         } admitted[SAL_TUF_MAX_CAMPAIGNS];
 };
 
+/* High-water mark: the newest file that was ever given away. A file at hand that is not this very one is signed anew
+ * above it, even where it verifies: the same content in another spelling verifies too, and two files of one version
+ * look like an attack to every client. Of root and targets, which others sign, such a file is refused. */
+struct sal_tuf_mark {
+        int64_t version;                   /* 0: none */
+        char sha256[SAL_SHA256_HEX_BYTES]; /* of its bytes; "": not known */
+};
+
 struct sal_repository_input {
         int64_t now_ms;           /* wall time */
         const char *trust_domain; /* hex SHA-256 of the pinned 1.root.json */
@@ -68,9 +76,8 @@ struct sal_repository_input {
         size_t policy_len;
         const struct sal_repository_envelope *envelopes;
         size_t envelope_count;
-        /* The highest version of each file that was ever given away, kept where no restored backup lowers it; 0: none.
-         */
-        int64_t high_water[SAL_TUF_FILES];
+        /* Of each file, kept where no restored backup lowers it. */
+        struct sal_tuf_mark marks[SAL_TUF_FILES];
         struct sal_repository_signer campaigns, snapshot, timestamp;
         bool renew;                           /* sign a new timestamp even when there is no need */
         struct sal_repository_memory *memory; /* read and written; NULL: verify everything */
@@ -80,7 +87,7 @@ struct sal_repository_next {
         struct sal_buf files[SAL_TUF_FILES]; /* campaigns, snapshot, timestamp; the other two are empty */
         bool signed_anew[SAL_TUF_FILES];     /* false: the bytes are the old ones */
         /* The new marks of all five files; to be on disk before the files are given away. */
-        int64_t high_water[SAL_TUF_FILES];
+        struct sal_tuf_mark marks[SAL_TUF_FILES];
         int64_t expires_ms[SAL_TUF_FILES]; /* of all five files, wall time */
         size_t listed;                     /* how many envelopes are in force now */
 };

@@ -23,7 +23,7 @@ static bool find(void *context, const char *name, const char **ret_bytes, size_t
                 return true;
         }
         for (int i = SAL_TUF_FILE_TIMESTAMP; i < SAL_TUF_FILES; i++) {
-                sal_tuf_file_name((enum sal_tuf_file)i, served->next->high_water[i], own);
+                sal_tuf_file_name((enum sal_tuf_file)i, served->next->marks[i].version, own);
                 if (i == SAL_TUF_FILE_TARGETS || strcmp(own, name) != 0)
                         continue;
                 *ret_bytes = served->next->files[i].data;
@@ -54,7 +54,7 @@ static void follow(const struct fuzz_domain *d, const struct sal_repository_inpu
                 check(allowed);
         }
         for (int i = 0; i < SAL_TUF_FILES; i++)
-                check(next->high_water[i] >= input->high_water[i]);
+                check(next->marks[i].version >= input->marks[i].version);
 }
 
 /* An envelope as the input wants it; true when both authors signed it and it is in force under this path. */
@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
                 struct sal_repository_verdict verdicts[ENVELOPES];
                 check(!sal_repository_make(&input, verdicts, &next, NULL));
                 follow(d, &input, &next, good);
-                memcpy(input.high_water, next.high_water, sizeof next.high_water);
+                memcpy(input.marks, next.marks, sizeof next.marks);
                 sal_repository_next_done(&last);
                 last = next;
                 for (size_t e = 0; e < input.envelope_count; e++) {

@@ -4,6 +4,8 @@
 
 #include <sys/file.h>
 
+#define DIGEST "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
 struct place {
         char dir[64], marks_dir[96], path[160];
         struct sal_signer_marks marks;
@@ -35,16 +37,28 @@ static void opens(struct place *p) {
                 fail_msg("not opened: %s", p->err.detail);
 }
 
+/* The marks of one moment; of files of no known content when `sha256` is "". */
+static void marks_of(struct sal_tuf_mark ret[static SAL_TUF_FILES], int64_t version, const char *sha256) {
+        for (int i = 0; i < SAL_TUF_FILES; i++) {
+                ret[i].version = i == SAL_TUF_FILE_ROOT ? 1 : i == SAL_TUF_FILE_TARGETS ? 2 : version;
+                snprintf(ret[i].sha256, sizeof ret[i].sha256, "%s", sha256);
+        }
+}
+
 static void writes(struct place *p, int64_t version) {
-        const int64_t high_water[SAL_TUF_FILES] = {1, version, version, 2, version};
-        if (sal_signer_marks_write(&p->marks, high_water, &p->err))
+        struct sal_tuf_mark next[SAL_TUF_FILES];
+        marks_of(next, version, DIGEST);
+        if (sal_signer_marks_write(&p->marks, next, &p->err))
                 fail_msg("not written: %s", p->err.detail);
 }
 
 static void holds(const struct place *p, int64_t version) {
-        assert_int_equal(p->marks.high_water[SAL_TUF_FILE_TIMESTAMP], version);
-        assert_int_equal(p->marks.high_water[SAL_TUF_FILE_SNAPSHOT], version);
-        assert_int_equal(p->marks.high_water[SAL_TUF_FILE_CAMPAIGNS], version);
+        static const enum sal_tuf_file online[] = {SAL_TUF_FILE_TIMESTAMP, SAL_TUF_FILE_SNAPSHOT,
+                                                   SAL_TUF_FILE_CAMPAIGNS};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(online); i++) {
+                assert_int_equal(p->marks.marks[online[i]].version, version);
+                assert_string_equal(p->marks.marks[online[i]].sha256, version ? DIGEST : "");
+        }
 }
 
 static void begins_with_none_and_lasts(void **state) {
@@ -66,17 +80,33 @@ static void begins_with_none_and_lasts(void **state) {
 
 static void never_fall(void **state) {
         struct place *p = *state;
-        static const int64_t high[SAL_TUF_FILES] = {3, 3, 3, 3, 3};
+        struct sal_tuf_mark high[SAL_TUF_FILES];
+        marks_of(high, 3, DIGEST);
         opens(p);
         assert_int_equal(sal_signer_marks_write(&p->marks, high, &p->err), SAL_OK);
         for (int i = 0; i < SAL_TUF_FILES; i++) {
-                int64_t lower[SAL_TUF_FILES] = {4, 4, 4, 4, 4};
-                lower[i] = 2;
+                struct sal_tuf_mark lower[SAL_TUF_FILES];
+                marks_of(lower, 4, DIGEST);
+                lower[i].version = high[i].version - 1;
                 assert_int_equal(sal_signer_marks_write(&p->marks, lower, &p->err), SAL_E_INTERNAL);
                 assert_non_null(strstr(p->err.detail, sal_tuf_file_text((enum sal_tuf_file)i)));
         }
         opens(p);
-        assert_memory_equal(p->marks.high_water, high, sizeof high);
+        holds(p, 3);
+}
+
+/* One version may lose what was known of its file, and learn it. */
+static void digests_last_too(void **state) {
+        struct place *p = *state;
+        struct sal_tuf_mark next[SAL_TUF_FILES];
+        marks_of(next, 3, "");
+        opens(p);
+        assert_int_equal(sal_signer_marks_write(&p->marks, next, &p->err), SAL_OK);
+        opens(p);
+        assert_string_equal(p->marks.marks[SAL_TUF_FILE_TARGETS].sha256, "");
+        writes(p, 3);
+        opens(p);
+        holds(p, 3);
 }
 
 static void the_same_is_not_written_again(void **state) {
@@ -164,8 +194,9 @@ static void unwritable_is_an_error(void **state) {
         writes(p, 6);
         int good = p->marks.fd;
         p->marks.fd = open(p->path, O_RDONLY | O_CLOEXEC);
-        const int64_t high_water[SAL_TUF_FILES] = {1, 7, 7, 2, 7};
-        assert_int_equal(sal_signer_marks_write(&p->marks, high_water, &p->err), SAL_E_IO);
+        struct sal_tuf_mark next[SAL_TUF_FILES];
+        marks_of(next, 7, DIGEST);
+        assert_int_equal(sal_signer_marks_write(&p->marks, next, &p->err), SAL_E_IO);
         assert_non_null(strstr(p->err.detail, p->path));
         holds(p, 6);
         close(good);
@@ -206,10 +237,15 @@ static void what_is_no_file_is_refused(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         static const struct CMUnitTest tests[] = {
-                TEST(begins_with_none_and_lasts),    TEST(never_fall),
-                TEST(the_same_is_not_written_again), TEST(a_torn_slot_falls_back),
-                TEST(both_slots_torn_is_an_error),   TEST(versions_out_of_range_are_no_marks),
-                TEST(unwritable_is_an_error),        TEST(one_signer_at_a_time),
+                TEST(begins_with_none_and_lasts),
+                TEST(never_fall),
+                TEST(digests_last_too),
+                TEST(the_same_is_not_written_again),
+                TEST(a_torn_slot_falls_back),
+                TEST(both_slots_torn_is_an_error),
+                TEST(versions_out_of_range_are_no_marks),
+                TEST(unwritable_is_an_error),
+                TEST(one_signer_at_a_time),
                 TEST(what_is_no_file_is_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

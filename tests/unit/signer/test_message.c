@@ -87,14 +87,15 @@ static void answers_arrive(void **state) {
                                                 message.len - SAL_SIGNER_HEAD_BYTES, 2, got, NULL),
                          SAL_OK);
         assert_memory_equal(got->versions, sent->versions, sizeof sent->versions);
-        assert_memory_equal(got->next.high_water, sent->versions, sizeof sent->versions);
         assert_memory_equal(got->expires_ms, sent->expires_ms, sizeof sent->expires_ms);
         assert_memory_equal(got->next.signed_anew, sent->next.signed_anew, sizeof sent->next.signed_anew);
         assert_memory_equal(got->verdicts, sent->verdicts, sizeof sent->verdicts);
         assert_int_equal(got->next.listed, 1);
-        for (int i = 0; i < SAL_TUF_FILES; i++)
+        for (int i = 0; i < SAL_TUF_FILES; i++) {
+                assert_int_equal(got->next.marks[i].version, sent->versions[i]);
                 same(got->next.files[i].data ? got->next.files[i].data : "", got->next.files[i].len,
                      sent->next.files[i].data ? sent->next.files[i].data : "", sent->next.files[i].len);
+        }
         /* another number of verdicts than envelopes is no answer */
         sal_repository_next_done(&got->next);
         for (size_t count = 0; count < 4; count++)

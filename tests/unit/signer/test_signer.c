@@ -67,7 +67,7 @@ static void says_what_it_made(void **state) {
                 enum sal_tuf_file file = made[i].file;
                 assert_true(d->answer.next.signed_anew[file]);
                 assert_int_equal(d->answer.versions[file], 1);
-                assert_int_equal(d->answer.next.high_water[file], 1);
+                assert_int_equal(d->answer.next.marks[file].version, 1);
                 assert_in_range(d->answer.expires_ms[file], now + made[i].days * one_day_ms - 1000,
                                 now + made[i].days * one_day_ms + 60000);
         }

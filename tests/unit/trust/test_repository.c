@@ -49,7 +49,7 @@ static enum sal_status make(struct signer *s) {
                 s->input.files.file[i].bytes = next.files[i].data;
                 s->input.files.file[i].len = next.files[i].len;
         }
-        memcpy(s->input.high_water, next.high_water, sizeof next.high_water);
+        memcpy(s->input.marks, next.marks, sizeof next.marks);
         return SAL_OK;
 }
 
@@ -57,7 +57,7 @@ static enum sal_status make(struct signer *s) {
 static void serve(struct signer *s) {
         for (int i = SAL_TUF_FILE_TIMESTAMP; i < SAL_TUF_FILES; i++) {
                 char name[SAL_TUF_NAME_BYTES];
-                sal_tuf_file_name((enum sal_tuf_file)i, s->last.high_water[i], name);
+                sal_tuf_file_name((enum sal_tuf_file)i, s->last.marks[i].version, name);
                 if (i != SAL_TUF_FILE_TARGETS)
                         world_put(s->w, name, s->last.files[i].data, s->last.files[i].len);
         }
@@ -84,8 +84,8 @@ static int set_up(void **state) {
         s->input.files.file[SAL_TUF_FILE_TARGETS].bytes = targets->bytes;
         s->input.files.file[SAL_TUF_FILE_TARGETS].len = targets->len;
         /* the world gave away version 2 */
-        s->input.high_water[SAL_TUF_FILE_TIMESTAMP] = s->input.high_water[SAL_TUF_FILE_SNAPSHOT] = 2;
-        s->input.high_water[SAL_TUF_FILE_CAMPAIGNS] = 2;
+        s->input.marks[SAL_TUF_FILE_TIMESTAMP].version = s->input.marks[SAL_TUF_FILE_SNAPSHOT].version = 2;
+        s->input.marks[SAL_TUF_FILE_CAMPAIGNS].version = 2;
         *state = s;
         return 0;
 }
@@ -101,7 +101,7 @@ static int tear_down(void **state) {
 }
 
 static int64_t version_of(const struct signer *s, enum sal_tuf_file file) {
-        return s->last.high_water[file];
+        return s->last.marks[file].version;
 }
 
 static void clients_follow(void **state) {
@@ -241,31 +241,59 @@ static void full(void **state) {
 static void never_back(void **state) {
         struct signer *s = *state;
         add_good(s, "fix", 1);
-        s->input.high_water[SAL_TUF_FILE_CAMPAIGNS] = 40;
-        s->input.high_water[SAL_TUF_FILE_SNAPSHOT] = 50;
-        s->input.high_water[SAL_TUF_FILE_TIMESTAMP] = 60;
+        s->input.marks[SAL_TUF_FILE_CAMPAIGNS].version = 40;
+        s->input.marks[SAL_TUF_FILE_SNAPSHOT].version = 50;
+        s->input.marks[SAL_TUF_FILE_TIMESTAMP].version = 60;
         assert_int_equal(make(s), SAL_OK);
         assert_int_equal(version_of(s, SAL_TUF_FILE_CAMPAIGNS), 41);
         assert_int_equal(version_of(s, SAL_TUF_FILE_SNAPSHOT), 51);
         assert_int_equal(version_of(s, SAL_TUF_FILE_TIMESTAMP), 61);
         /* a restored backup: the files are old, the marks are not; equal content is signed again above the mark */
-        s->input.high_water[SAL_TUF_FILE_CAMPAIGNS] = 45;
-        s->input.high_water[SAL_TUF_FILE_SNAPSHOT] = 55;
-        s->input.high_water[SAL_TUF_FILE_TIMESTAMP] = 65;
+        s->input.marks[SAL_TUF_FILE_CAMPAIGNS].version = 45;
+        s->input.marks[SAL_TUF_FILE_SNAPSHOT].version = 55;
+        s->input.marks[SAL_TUF_FILE_TIMESTAMP].version = 65;
         assert_int_equal(make(s), SAL_OK);
         assert_int_equal(version_of(s, SAL_TUF_FILE_CAMPAIGNS), 46);
         assert_int_equal(version_of(s, SAL_TUF_FILE_SNAPSHOT), 56);
         assert_int_equal(version_of(s, SAL_TUF_FILE_TIMESTAMP), 66);
-        s->input.high_water[SAL_TUF_FILE_TARGETS] = 3;
+        s->input.marks[SAL_TUF_FILE_TARGETS].version = 3;
         assert_int_equal(make(s), SAL_E_REFUSED);
         assert_non_null(strstr(s->err.detail, "targets"));
-        s->input.high_water[SAL_TUF_FILE_TARGETS] = 2;
-        s->input.high_water[SAL_TUF_FILE_ROOT] = 2;
+        s->input.marks[SAL_TUF_FILE_TARGETS].version = 2;
+        s->input.marks[SAL_TUF_FILE_ROOT].version = 2;
         assert_int_equal(make(s), SAL_E_REFUSED);
-        s->input.high_water[SAL_TUF_FILE_ROOT] = 1;
-        s->input.high_water[SAL_TUF_FILE_TIMESTAMP] = SAL_TUF_VERSION_MAX;
+        s->input.marks[SAL_TUF_FILE_ROOT].version = 1;
+        s->input.marks[SAL_TUF_FILE_TIMESTAMP].version = SAL_TUF_VERSION_MAX;
         assert_int_equal(make(s), SAL_E_REFUSED);
         assert_non_null(strstr(s->err.detail, "no version left"));
+}
+
+/* The same content in another spelling verifies, and yet it is not what was given away. */
+static void other_bytes_of_a_version_are_not_kept(void **state) {
+        static const enum sal_tuf_file online[] = {SAL_TUF_FILE_TIMESTAMP, SAL_TUF_FILE_SNAPSHOT,
+                                                   SAL_TUF_FILE_CAMPAIGNS};
+        struct signer *s = *state;
+        add_good(s, "fix", 1);
+        assert_int_equal(make(s), SAL_OK);
+        assert_int_equal(make(s), SAL_OK);
+        assert_int_equal(version_of(s, SAL_TUF_FILE_TIMESTAMP), 3);
+        for (size_t i = 0; i < SAL_ARRAY_LEN(online); i++) {
+                sal_autobuf struct sal_buf spelled = SAL_BUF_INIT;
+                int64_t before = version_of(s, online[i]);
+                sal_buf_printf(&spelled, " %s", s->last.files[online[i]].data);
+                s->input.files.file[online[i]].bytes = spelled.data;
+                s->input.files.file[online[i]].len = spelled.len;
+                assert_int_equal(make(s), SAL_OK);
+                assert_int_equal(version_of(s, online[i]), before + 1);
+        }
+        /* targets and root are others' to sign: they are refused */
+        s->input.marks[SAL_TUF_FILE_TARGETS].sha256[0] ^= 1;
+        assert_int_equal(make(s), SAL_E_REFUSED);
+        assert_non_null(strstr(s->err.detail, "targets has version 2, which was given away with other bytes"));
+        s->input.marks[SAL_TUF_FILE_TARGETS].sha256[0] ^= 1;
+        s->input.marks[SAL_TUF_FILE_ROOT].sha256[0] ^= 1;
+        assert_int_equal(make(s), SAL_E_REFUSED);
+        assert_non_null(strstr(s->err.detail, "root has version 1, which was given away with other bytes"));
 }
 
 static void offline_part(void **state) {
@@ -422,6 +450,7 @@ int main(void) {
                 TEST(bad_ones_are_left_out),
                 TEST(full),
                 TEST(never_back),
+                TEST(other_bytes_of_a_version_are_not_kept),
                 TEST(offline_part),
                 TEST(rotated_keys),
                 TEST(cost),
