@@ -322,7 +322,7 @@ def test_a_restored_older_state_without_the_marks(scene):
     never_back(latest, Public(server))
 
 
-@pytest.mark.parametrize("what", ["garbage", "removed", "older", "thief", "flipped"])
+@pytest.mark.parametrize("what", ["garbage", "removed", "older", "thief", "flipped", "targets", "timestamp"])
 def test_replaced_public_files(scene, what):
     """What lies in state/tuf/ is not believed because it lies there."""
     server, store, first = scene
@@ -344,7 +344,11 @@ def test_replaced_public_files(scene, what):
         older.rename(store.state / "tuf")
     elif what == "flipped":
         for path in folder.iterdir():
-            path.write_bytes(tuf.flip(path.read_bytes()))
+            data = path.read_bytes()
+            path.write_bytes(tuf.flip(data, data.index(b'"expires"') + 14))
+    elif what in ("targets", "timestamp"):  # its signatures hold, and it is not, byte for byte, what was given away
+        path = next(folder.glob(f"*{what}.json"))
+        path.write_bytes(json.dumps(json.loads(path.read_bytes()), indent=1).encode())
     else:
         thief = tuf.Repository({"online": tuf.generate(1)})
         thief.list(json.dumps(c.payload(server.domain, id="thiefs")).encode())
