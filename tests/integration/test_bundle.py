@@ -254,6 +254,18 @@ def test_a_file_that_is_not_what_was_signed(folder, part, how):
     folder.nothing()
 
 
+@pytest.mark.parametrize("part", ["metadata/timestamp.json", "targets/policy", "artifacts"])
+def test_a_fifo_is_not_waited_for(folder, part):
+    folder.list(id="one", artifact=True)
+    folder.write()
+    path = folder.path / "public" / part
+    path = next(path.iterdir()) if path.is_dir() else path
+    path.unlink()
+    os.mkfifo(path)
+    assert folder.bundle().returncode in (1, 5, 6)
+    folder.nothing()
+
+
 def test_another_trust_domain(folder):
     folder.list(id="one")
     folder.write()

@@ -5,7 +5,9 @@
 #include "trust/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { ARTIFACT_MS = 3600 * 1000 };
 
@@ -108,15 +110,20 @@ static enum sal_status from_folder(const char *dir, const char *sha256, struct a
                                    struct sal_err *reterr) {
         sal_autobuf struct sal_buf name = SAL_BUF_INIT;
         sal_buf_printf(&name, "%s/artifacts/%s", dir, sha256);
-        sal_autofclose FILE *file = name.failed ? NULL : fopen(name.data, "re");
+        if (name.failed)
+                return sal_fail(reterr, SAL_E_NOMEM, "no memory for a path");
+        int fd = open(name.data, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* a FIFO there is not waited for */
+        sal_autofclose FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+        struct stat info;
         if (!file && errno == ENOENT) {
                 sal_fail(reterr, SAL_E_NOT_FOUND, "%.300s is missing, and a campaign needs it", name.data);
                 sal_err_hint(reterr, "copy the server's artifacts folder into %.180s", dir);
                 return SAL_E_NOT_FOUND;
         }
-        if (!file)
-                return sal_fail(reterr, SAL_E_IO, "cannot read %.300s: %s", name.data ? name.data : "",
-                                strerror(errno));
+        if (!file || fstat(fd, &info))
+                return sal_fail(reterr, SAL_E_IO, "cannot read %.300s: %s", name.data, strerror(errno));
+        if (!S_ISREG(info.st_mode))
+                return sal_fail(reterr, SAL_E_REFUSED, "%.300s is no plain file", name.data);
         char chunk[65536];
         size_t n;
         while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)

@@ -23,6 +23,9 @@ enum { SAL_CTL_NAME_BYTES = 80 };
 enum sal_status sal_ctl_pair(const char *option, const char *text, char ret_name[static SAL_CTL_NAME_BYTES],
                              const char **ret_value, struct sal_err *reterr);
 
+/* A threshold: 1..99 in one or two digits, else 0. */
+int sal_ctl_threshold(const char *text);
+
 /* A public key from its PEM file. A private key is refused with what to do. Handed over. */
 enum sal_status sal_ctl_public_key(const char *path, struct sal_public_key **ret, struct sal_err *reterr);
 

@@ -26,6 +26,13 @@ enum sal_status sal_ctl_pair(const char *option, const char *text, char ret_name
         return SAL_OK;
 }
 
+int sal_ctl_threshold(const char *text) {
+        size_t len = strspn(text, "0123456789");
+        if (text[len] || len < 1 || len > 2)
+                return 0;
+        return len == 1 ? text[0] - '0' : 10 * (text[0] - '0') + text[1] - '0';
+}
+
 enum sal_status sal_ctl_public_key(const char *path, struct sal_public_key **ret, struct sal_err *reterr) {
         sal_autofree char *text = NULL;
         size_t len = 0;
@@ -121,8 +128,7 @@ static enum sal_status add_key(struct role_draft *role, const char *path, struct
 }
 
 static enum sal_status set_threshold(struct role_draft *role, const char *text, struct sal_err *reterr) {
-        size_t len = strlen(text);
-        int number = len <= 2 && strspn(text, "0123456789") == len ? atoi(text) : 0;
+        int number = sal_ctl_threshold(text);
         if (number < 1 || number > SAL_TUF_MAX_KEYS)
                 return sal_fail(reterr, SAL_E_USAGE,
                                 "--threshold %s= must be a whole number from 1 to %d, not \"%.20s\"", role->name,

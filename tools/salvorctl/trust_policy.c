@@ -107,11 +107,11 @@ static enum sal_status set_threshold(json_t *policy, const char *text, struct sa
         json_t *class = find_named(list_of(policy, "classes"), name, &at);
         if (!class)
                 return sal_fail(reterr, SAL_E_NOT_FOUND, "the policy has no class \"%.64s\"", name);
-        size_t len = strlen(value);
-        if (len > 2 || strspn(value, "0123456789") != len || atoi(value) < 1)
+        int number = sal_ctl_threshold(value);
+        if (number < 1)
                 return sal_fail(reterr, SAL_E_USAGE, "--threshold %.64s= takes a whole number, not \"%.20s\"", name,
                                 value);
-        json_object_set_new(class, "threshold", json_integer(atoi(value)));
+        json_object_set_new(class, "threshold", json_integer(number));
         return SAL_OK;
 }
 
