@@ -180,8 +180,8 @@ enum sal_status sal_tuf_document_verify(const struct sal_tuf_document *document,
         return SAL_OK;
 }
 
-static enum sal_status add_signature(const struct sal_buf *canonical, const struct sal_private_key *key, json_t *list,
-                                     struct sal_err *reterr) {
+static enum sal_status add_signature(const struct sal_buf *canonical, const struct sal_private_key *key,
+                                     const char *keyid, json_t *list, struct sal_err *reterr) {
         uint8_t sig[SAL_SIGNATURE_MAX_BYTES];
         char hex[2 * SAL_SIGNATURE_MAX_BYTES + 1];
         size_t len = 0;
@@ -189,7 +189,7 @@ static enum sal_status add_signature(const struct sal_buf *canonical, const stru
         if (status)
                 return status;
         sal_hex_encode(sig, len, hex);
-        json_t *entry = json_pack("{s:s, s:s}", "keyid", sal_public_key_id(sal_private_key_public(key)), "sig", hex);
+        json_t *entry = json_pack("{s:s, s:s}", "keyid", keyid, "sig", hex);
         if (json_array_append_new(list, entry))
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a signature");
         return SAL_OK;
@@ -218,14 +218,15 @@ enum sal_status sal_tuf_sign(const json_t *signed_part, const struct sal_private
         if (!list)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a metadata file");
         for (size_t i = 0; i < signer_count && !status; i++)
-                status = add_signature(&canonical, signers[i], list, reterr);
+                status = add_signature(&canonical, signers[i], sal_public_key_id(sal_private_key_public(signers[i])),
+                                       list, reterr);
         return status ? status : write_file(signed_part, list, out, reterr);
 }
 
 enum sal_status sal_tuf_document_sign(const struct sal_tuf_document *document, const struct sal_private_key *key,
-                                      struct sal_buf *out, struct sal_err *reterr) {
+                                      const char *keyid, struct sal_buf *out, struct sal_err *reterr) {
         const json_t *there = json_object_get(document->json, "signatures");
-        const char *id = sal_public_key_id(sal_private_key_public(key));
+        const char *id = keyid;
         for (size_t i = 0; i < json_array_size(there); i++)
                 if (strcmp(json_string_value(json_object_get(json_array_get(there, i), "keyid")), id) == 0)
                         return sal_fail(reterr, SAL_E_CONFLICT, "a signature of the key %s is there already", id);
@@ -235,6 +236,6 @@ enum sal_status sal_tuf_document_sign(const struct sal_tuf_document *document, c
         sal_autojson json_t *list = json_deep_copy(there);
         if (!list)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a metadata file");
-        enum sal_status status = add_signature(&document->canonical, key, list, reterr);
+        enum sal_status status = add_signature(&document->canonical, key, keyid, list, reterr);
         return status ? status : write_file(document->signed_part, list, out, reterr);
 }

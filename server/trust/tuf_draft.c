@@ -77,5 +77,13 @@ enum sal_status sal_tuf_root_draft(const struct sal_tuf_root_spec *spec, struct 
 
 enum sal_status sal_tuf_draft_sign(const struct sal_tuf_draft *draft, const struct sal_private_key *key,
                                    struct sal_buf *out, struct sal_err *reterr) {
-        return sal_tuf_document_sign(draft->document, key, out, reterr);
+        return sal_tuf_draft_sign_as(draft, key, sal_private_key_public(key), out, reterr);
+}
+
+enum sal_status sal_tuf_draft_sign_as(const struct sal_tuf_draft *draft, const struct sal_private_key *key,
+                                      const struct sal_public_key *as, struct sal_buf *out, struct sal_err *reterr) {
+        if (!sal_public_key_equal(sal_private_key_public(key), as))
+                return sal_fail(reterr, SAL_E_INVALID, "the private key does not belong to the key %s",
+                                sal_public_key_id(as));
+        return sal_tuf_document_sign(draft->document, key, sal_public_key_id(as), out, reterr);
 }

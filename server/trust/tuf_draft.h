@@ -37,4 +37,10 @@ SAL_DEFINE_CLEANUP(sal_tuf_draft, sal_tuf_draft_free)
 enum sal_status sal_tuf_draft_sign(const struct sal_tuf_draft *draft, const struct sal_private_key *key,
                                    struct sal_buf *out, struct sal_err *reterr);
 
+/* The same under the id that a role has for the key: programs write the text of one P-256 key in several ways, each
+ * with an id of its own, and a signature counts by the id that the role lists. Errors: as above; SAL_E_INVALID when
+ * `as` is another key. */
+enum sal_status sal_tuf_draft_sign_as(const struct sal_tuf_draft *draft, const struct sal_private_key *key,
+                                      const struct sal_public_key *as, struct sal_buf *out, struct sal_err *reterr);
+
 #endif

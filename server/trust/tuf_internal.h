@@ -22,11 +22,11 @@ size_t sal_tuf_document_signature_count(const struct sal_tuf_document *document)
 /* The `signed` part that a root of this spec has; NULL without memory. */
 json_t *sal_tuf_root_signed(const struct sal_tuf_root_spec *spec);
 
-/* Appends the file with one more signature, by `key`; those that are there stay as they are, and so does what they are
- * over. Errors: SAL_E_CONFLICT (a signature under its id is there), SAL_E_INVALID (no room for one more),
- * SAL_E_INTERNAL, SAL_E_NOMEM. */
+/* Appends the file with one more signature, by `key`, under this key id; those that are there stay as they are, and so
+ * does what they are over. Errors: SAL_E_CONFLICT (a signature under its id is there), SAL_E_INVALID (no room for one
+ * more), SAL_E_INTERNAL, SAL_E_NOMEM. */
 enum sal_status sal_tuf_document_sign(const struct sal_tuf_document *document, const struct sal_private_key *key,
-                                      struct sal_buf *out, struct sal_err *reterr);
+                                      const char *keyid, struct sal_buf *out, struct sal_err *reterr);
 
 /* Reads every key of a `keys` object, those that no role names too, with its id recomputed: a bad one is a sign of
  * tampering or of a mistake. Errors: SAL_E_INVALID with the pointer, SAL_E_NOMEM. */

@@ -237,6 +237,24 @@ def test_a_key_signs_once(desk):
     assert (desk / "2.root.json").read_bytes() == before
 
 
+def test_a_key_signs_under_the_id_that_the_role_has(desk):
+    """Other programs write a P-256 key's PEM without the newline at its end: another text, another id, the same key."""
+    draft_root(desk, "--add", "root=spare.pub")
+    document = json.loads((desk / "2.root.json").read_bytes())
+    root, spare = document["signed"], keys.keyid(private(desk, "spare"))
+    entry = root["keys"].pop(spare)
+    entry["keyval"]["public"] = entry["keyval"]["public"].rstrip("\n")
+    other = hashlib.sha256(keys.canonical(entry).encode()).hexdigest()
+    root["keys"][other] = entry
+    root["roles"]["root"]["keyids"] = [other if k == spare else k for k in root["roles"]["root"]["keyids"]]
+    (desk / "2.root.json").write_text(json.dumps(document))
+    sign(desk, "2.root.json", "spare", "--from", "1.root.json")
+    (one,) = json.loads((desk / "2.root.json").read_bytes())["signatures"]
+    assert one["keyid"] == other != spare
+    assert check(desk, "1.root.json", "2.root.json", code=1)["2.root.json"]["signatures"][0]["have"] == 1
+    sign(desk, "2.root.json", "spare", "--from", "1.root.json", code=4)
+
+
 def test_nobody_signs_unseen(desk):
     draft_root(desk)
     before = (desk / "2.root.json").read_bytes()

@@ -114,20 +114,25 @@ static void show(const struct signing *signing) {
                         (long long)draft->version - 1);
 }
 
-/* The key must be one whose signature counts, and not have signed. */
-static enum sal_status check_key(const struct signing *signing, const struct sal_public_key *key,
-                                 struct sal_err *reterr) {
-        bool counts = false;
+/* The key as the role has it whose threshold it still adds to: it must be one whose signature counts, and not have
+ * signed. Borrowed from the role. */
+static enum sal_status find_key(const struct signing *signing, const struct sal_public_key *key,
+                                const struct sal_public_key **ret, struct sal_err *reterr) {
+        bool listed = false;
         for (size_t i = 0; i < signing->count; i++) {
-                const struct sal_tuf_role *role = signing->tallies[i].role;
-                for (size_t k = 0; k < role->key_count; k++)
-                        counts = counts || sal_public_key_equal(role->keys[k], key);
-                if (sal_key_set_has(&signing->tallies[i].have, key))
-                        return sal_fail(reterr, SAL_E_CONFLICT, "the key %s has signed this file already",
-                                        sal_public_key_id(key));
+                const struct sal_tally_of_role *tally = &signing->tallies[i];
+                for (size_t k = 0; k < tally->role->key_count; k++) {
+                        if (!sal_public_key_equal(tally->role->keys[k], key))
+                                continue;
+                        listed = true;
+                        *ret = tally->role->keys[k];
+                        if (!sal_key_set_has(&tally->have, key))
+                                return SAL_OK;
+                }
         }
-        if (counts)
-                return SAL_OK;
+        if (listed)
+                return sal_fail(reterr, SAL_E_CONFLICT, "the key %s has signed this file already",
+                                sal_public_key_id(*ret));
         sal_fail(reterr, SAL_E_FORBIDDEN, "the key %s is none of those whose signatures count for %.200s",
                  sal_public_key_id(key), signing->path);
         if (signing->paper.draft->root && !signing->before.draft)
@@ -138,18 +143,19 @@ static enum sal_status check_key(const struct signing *signing, const struct sal
 static enum sal_status add_signature(struct sal_ctl *ctl, struct signing *signing, struct sal_paper *ret,
                                      char ret_keyid[static SAL_KEYID_BYTES], struct sal_err *reterr) {
         sal_auto(sal_private_key) struct sal_private_key *key = NULL;
+        const struct sal_public_key *as = NULL;
         sal_autobuf struct sal_buf file = SAL_BUF_INIT;
         enum sal_status status = sal_ctl_signing_key(ctl, ctl->options[SAL_OPT_KEY], NULL, &key, reterr);
         if (!status)
-                status = check_key(signing, sal_private_key_public(key), reterr);
+                status = find_key(signing, sal_private_key_public(key), &as, reterr);
         if (!status)
-                status = sal_tuf_draft_sign(signing->paper.draft, key, &file, reterr);
+                status = sal_tuf_draft_sign_as(signing->paper.draft, key, as, &file, reterr);
         if (!status)
                 status = sal_put_over(signing->path, file.data, file.len, reterr);
         if (!status)
                 status = sal_paper_read(signing->path, ret, reterr);
         if (!status)
-                snprintf(ret_keyid, SAL_KEYID_BYTES, "%s", sal_public_key_id(sal_private_key_public(key)));
+                snprintf(ret_keyid, SAL_KEYID_BYTES, "%s", sal_public_key_id(as));
         return status;
 }
 

@@ -137,6 +137,17 @@ static void one_key_signs_once(void **state) {
         assert_int_equal(sign(&file, ROOT_A, &err), SAL_E_CONFLICT);
 }
 
+static void a_key_signs_as_itself(void **state) {
+        (void)state;
+        sal_autobuf struct sal_buf file = SAL_BUF_INIT;
+        sal_autobuf struct sal_buf more = SAL_BUF_INIT;
+        assert_int_equal(draft_root(1, 2, &file, NULL), SAL_OK);
+        sal_auto(sal_tuf_draft) struct sal_tuf_draft *draft = read_draft(&file);
+        const struct sal_public_key *other = sal_private_key_public(keys[ROOT_B]);
+        assert_int_equal(sal_tuf_draft_sign_as(draft, keys[ROOT_A], other, &more, NULL), SAL_E_INVALID);
+        assert_int_equal(more.len, 0);
+}
+
 static void a_bad_root_is_not_drafted(void **state) {
         (void)state;
         sal_autobuf struct sal_buf file = SAL_BUF_INIT;
@@ -198,6 +209,7 @@ int main(void) {
                 cmocka_unit_test(a_draft_says_what_it_says_and_who_signed),
                 cmocka_unit_test(targets_too),
                 cmocka_unit_test(one_key_signs_once),
+                cmocka_unit_test(a_key_signs_as_itself),
                 cmocka_unit_test(a_bad_root_is_not_drafted),
                 cmocka_unit_test(other_files_are_no_drafts),
                 cmocka_unit_test(public_keys_travel_as_pem),
