@@ -56,6 +56,7 @@ void sal_api_tuf_policy(struct sal_http_request *request) {
         reply_bytes(request, view->policy.bytes, view->policy.len, view->policy.etag, cache_short);
 }
 
+/* Only what is in force and listed: what the signer refused to list is not given away under this name either. */
 void sal_api_tuf_campaign(struct sal_http_request *request) {
         const struct sal_snapshot *snapshot = sal_api_snapshot(worker_of(request));
         const char *wanted = sal_http_param(request, "name");
@@ -63,7 +64,8 @@ void sal_api_tuf_campaign(struct sal_http_request *request) {
                 const struct sal_launch *launch = snapshot->campaigns[i].launch;
                 char name[SAL_VIEW_NAME_BYTES], etag[SAL_SHA256_HEX_BYTES + 2];
                 snprintf(name, sizeof name, "%s.%s", launch->sha256, launch->target + strlen("campaigns/"));
-                if (!sal_campaign_in_force(snapshot->campaigns[i].state) || strcmp(name, wanted) != 0)
+                if (!sal_campaign_in_force(snapshot->campaigns[i].state) ||
+                    !atomic_load_explicit(&launch->listed, memory_order_acquire) || strcmp(name, wanted) != 0)
                         continue;
                 snprintf(etag, sizeof etag, "\"%s\"", launch->sha256);
                 reply_bytes(request, launch->envelope, launch->envelope_len, etag, cache_short);

@@ -60,7 +60,18 @@ static bool read_public(const struct sal_conf *conf, enum sal_tuf_file file, int
         return len < (int)sizeof path && sal_file_read(path, SAL_TUF_MAX_BYTES, ret, ret_len, NULL) == SAL_OK;
 }
 
-/* A version that was given away stays what it was: clients would refuse other bytes under it. */
+/* Whether two files of targets say the same, however they are spelled. */
+static bool same_signed(const char *a, size_t a_len, const char *b, size_t b_len) {
+        sal_auto(sal_tuf_document) struct sal_tuf_document *first = NULL;
+        sal_auto(sal_tuf_document) struct sal_tuf_document *second = NULL;
+        return !sal_tuf_document_parse(a, a_len, "targets", &first, NULL) &&
+               !sal_tuf_document_parse(b, b_len, "targets", &second, NULL) &&
+               json_equal((json_t *)(uintptr_t)sal_tuf_document_signed(first),
+                          (json_t *)(uintptr_t)sal_tuf_document_signed(second));
+}
+
+/* A version that was given away stays what it was: clients would refuse another one. That the public copy was signed
+ * proves that it was given away; its spelling proves nothing, since anybody can change that. */
 static enum sal_status check_not_replaced(const struct online *online, const char *targets, size_t targets_len,
                                           struct sal_err *reterr) {
         sal_autofree char *bytes = NULL;
@@ -69,7 +80,7 @@ static enum sal_status check_not_replaced(const struct online *online, const cha
         struct sal_err why = {0};
         int64_t version = online->targets->version;
         if (!read_public(online->conf, SAL_TUF_FILE_TARGETS, version, &bytes, &len) ||
-            (len == targets_len && memcmp(bytes, targets, len) == 0) ||
+            same_signed(bytes, len, targets, targets_len) ||
             sal_tuf_targets_load(bytes, len, &online->root->roles[SAL_TUF_TARGETS], &given, NULL))
                 return SAL_OK;
         sal_fail(&why, SAL_E_CONFIG, "version %lld was published with other content", (long long)version);
