@@ -122,7 +122,7 @@ static bool load_live(void *arg, const struct sal_campaign_row *row) {
                 return false;
         }
         char *envelope = malloc(row->envelope_len + 1);
-        if (envelope)
+        if (envelope && row->envelope_len) /* a row that somebody has set to be in force by hand may have none */
                 memcpy(envelope, row->envelope, row->envelope_len);
         struct sal_live *live = NULL;
         if (envelope)

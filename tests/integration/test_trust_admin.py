@@ -3,6 +3,7 @@
 reason; published at once, kept over restarts, told in GET /trust, /readyz, metrics and the log."""
 
 import json
+import shutil
 
 import pytest
 
@@ -133,6 +134,20 @@ def test_the_online_key_is_rotated(domain):
     server.start()
     other = server.admin.started(c.payload(domain))
     assert f"campaigns/{other.id}-1.json" in Public(server).listed
+    server.stop()
+    # The configured files are those of the beginning, and the public copies of what came since may get lost.
+    shutil.rmtree(domain.path / "state" / "tuf")
+    server.start()
+    public = Public(server)
+    assert public.versions["root"] == 2 and len(public.listed) == 2
+    server.stop()
+    # The configuration may follow, too.
+    (domain.path / "2.targets.json").write_text(targets)
+    (domain.path / "2.policy.json").write_text(policy)
+    domain.conf.set("trust.targets", "2.targets.json")
+    domain.conf.set("trust.policy", "2.policy.json")
+    server.start()
+    assert Public(server).versions == public.versions
     server.stop()
 
 
