@@ -6,6 +6,7 @@
 #include "trust/file.h"
 #include "trust/updater.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,14 +52,19 @@ static enum sal_status blame_file(const struct sal_conf *conf, enum sal_conf_key
 
 /* ---- what was handed in since ---- */
 
+/* "<public_dir>/metadata/<name>" into ret; false when that is too long. */
+static bool public_path(const struct sal_conf *conf, const char *name, char ret[static PATH_MAX]) {
+        const char *given = conf->values[SAL_CONF_PUBLIC_DIR].text, *state = conf->values[SAL_CONF_STATE_DIR].text;
+        int len = given ? snprintf(ret, PATH_MAX, "%s/metadata/%s", given, name)
+                        : snprintf(ret, PATH_MAX, "%s/tuf/metadata/%s", state, name);
+        return len < PATH_MAX;
+}
+
 static bool read_public(const struct sal_conf *conf, enum sal_tuf_file file, int64_t version, char **ret,
                         size_t *ret_len) {
-        const char *given = conf->values[SAL_CONF_PUBLIC_DIR].text, *state = conf->values[SAL_CONF_STATE_DIR].text;
         char path[PATH_MAX], name[SAL_TUF_NAME_BYTES];
         sal_tuf_file_name(file, version, name);
-        int len = given ? snprintf(path, sizeof path, "%s/metadata/%s", given, name)
-                        : snprintf(path, sizeof path, "%s/tuf/metadata/%s", state, name);
-        return len < (int)sizeof path && sal_file_read(path, SAL_TUF_MAX_BYTES, ret, ret_len, NULL) == SAL_OK;
+        return public_path(conf, name, path) && sal_file_read(path, SAL_TUF_MAX_BYTES, ret, ret_len, NULL) == SAL_OK;
 }
 
 /* Whether two files of targets say the same, however they are spelled. */
@@ -92,12 +98,17 @@ static enum sal_status check_not_replaced(const struct online *online, const cha
         return blame_file(online->conf, SAL_CONF_TARGETS, "trust.targets", &why, reterr);
 }
 
-/* Follows the chain as far as the public directory has it. */
-static void follow_roots(struct online *online) {
+/* Follows the chain as far as the public directory has it. The configured targets are taken when any root of the chain
+ * lets its keys sign them: the file may be older than the last change of these keys. Else `why` tells what the newest
+ * root has against it. */
+static void follow_roots(struct online *online, const char *targets, size_t targets_len, struct sal_err *why) {
         for (int64_t steps = 0; steps < SAL_SIGNER_MAX_ROOTS; steps++) {
                 sal_autofree char *bytes = NULL;
                 size_t len = 0;
                 struct sal_tuf_root *next = NULL;
+                if (!online->targets)
+                        (void)sal_tuf_targets_load(targets, targets_len, &online->root->roles[SAL_TUF_TARGETS],
+                                                   &online->targets, why);
                 if (!read_public(online->conf, SAL_TUF_FILE_ROOT, online->root->version + 1, &bytes, &len) ||
                     sal_tuf_root_load_next(online->root, bytes, len, &next, NULL))
                         break;
@@ -106,21 +117,32 @@ static void follow_roots(struct online *online) {
         }
 }
 
-/* Versions of targets may leave some out, so a few are tried. */
+/* Takes a public file of targets in the place of those there are, if it is newer and the root's keys signed it. */
+static void take_newer(struct online *online, const char *name) {
+        sal_autofree char *bytes = NULL;
+        size_t len = 0;
+        struct sal_tuf_targets *targets = NULL;
+        char same[SAL_TUF_NAME_BYTES];
+        int64_t version = strtoll(name, NULL, 10);
+        if (version <= online->targets->version || version > SAL_TUF_VERSION_MAX)
+                return;
+        sal_tuf_file_name(SAL_TUF_FILE_TARGETS, version, same);
+        if (strcmp(same, name) != 0 || !read_public(online->conf, SAL_TUF_FILE_TARGETS, version, &bytes, &len) ||
+            sal_tuf_targets_load(bytes, len, &online->root->roles[SAL_TUF_TARGETS], &targets, NULL))
+                return;
+        sal_tuf_targets_free(online->targets);
+        online->targets = targets;
+}
+
+/* The newest targets are far above the configured ones after some years, and the public directory has but the last. */
 static void follow_targets(struct online *online) {
-        enum { LEFT_OUT_MAX = 64 };
-        int64_t newest = online->targets->version;
-        for (int64_t version = newest + 1; version <= newest + LEFT_OUT_MAX; version++) {
-                sal_autofree char *bytes = NULL;
-                size_t len = 0;
-                struct sal_tuf_targets *targets = NULL;
-                if (!read_public(online->conf, SAL_TUF_FILE_TARGETS, version, &bytes, &len) ||
-                    sal_tuf_targets_load(bytes, len, &online->root->roles[SAL_TUF_TARGETS], &targets, NULL))
-                        continue;
-                sal_tuf_targets_free(online->targets);
-                online->targets = targets;
-                newest = version;
-        }
+        char path[PATH_MAX];
+        DIR *stream = public_path(online->conf, "", path) ? opendir(path) : NULL;
+        if (!stream)
+                return;
+        for (const struct dirent *entry = readdir(stream); entry; entry = readdir(stream))
+                take_newer(online, entry->d_name);
+        closedir(stream);
 }
 
 /* What was handed in lies in the ledger, which nobody reads here; the public files tell of it, unless they are gone. */
@@ -142,23 +164,20 @@ static enum sal_status check_files(struct online *online, struct sal_trust_diges
         sal_autofree char *targets = NULL;
         sal_autofree char *bytes = NULL;
         sal_auto(sal_policy) struct sal_policy *policy = NULL;
-        sal_auto(sal_tuf_root) struct sal_tuf_root *pinned = NULL;
         size_t root_len = 0, targets_len = 0, len = 0;
         struct sal_err why = {0};
         enum sal_status status = read_trust(conf, SAL_CONF_ROOT, "trust.root", SAL_TUF_MAX_BYTES, &root, &root_len,
                                             ret->of[0].sha256, reterr);
         if (status)
                 return status;
-        if (sal_tuf_root_load(root, root_len, &pinned, &why) || sal_tuf_root_load(root, root_len, &online->root, &why))
+        if (sal_tuf_root_load(root, root_len, &online->root, &why))
                 return blame_file(conf, SAL_CONF_ROOT, "trust.root", &why, reterr);
-        follow_roots(online);
         status = read_trust(conf, SAL_CONF_TARGETS, "trust.targets", SAL_TUF_MAX_BYTES, &targets, &targets_len,
                             ret->of[1].sha256, reterr);
         if (status)
                 return status;
-        /* The file may be older than the last change of its keys, or as new as that. */
-        if (sal_tuf_targets_load(targets, targets_len, &online->root->roles[SAL_TUF_TARGETS], &online->targets, NULL) &&
-            sal_tuf_targets_load(targets, targets_len, &pinned->roles[SAL_TUF_TARGETS], &online->targets, &why))
+        follow_roots(online, targets, targets_len, &why);
+        if (!online->targets && !(why.status == SAL_E_UNTRUSTED && in_the_dark(online)))
                 return blame_file(conf, SAL_CONF_TARGETS, "trust.targets", &why, reterr);
         status = read_trust(conf, SAL_CONF_POLICY, "trust.policy", SAL_POLICY_MAX_BYTES, &bytes, &len,
                             ret->of[2].sha256, reterr);
@@ -166,6 +185,8 @@ static enum sal_status check_files(struct online *online, struct sal_trust_diges
                 return status;
         if (sal_policy_parse(bytes, len, &policy, &why))
                 return blame_file(conf, SAL_CONF_POLICY, "trust.policy", &why, reterr);
+        if (!online->targets)
+                return SAL_OK; /* the start judges all of it by the ledger */
         if (sal_tuf_target_check(&online->targets->policy, bytes, len, &why)) {
                 sal_err_hint(&why, "trust.targets lists another policy: put that one back, or have this one listed by "
                                    "new targets (salvorctl trust)");
@@ -235,9 +256,10 @@ enum sal_status sal_material_check_trust(const struct sal_conf *conf, struct sal
                                   reterr);
         if (status)
                 return status;
-        follow_targets(&online);
-        if (!in_the_dark(&online))
+        if (online.targets && !in_the_dark(&online)) {
+                follow_targets(&online);
                 status = check_roles(&online, reterr);
+        }
         if (!status)
                 *ret = digests;
         return status;

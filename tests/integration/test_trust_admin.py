@@ -202,6 +202,60 @@ def test_a_root_that_names_keys_which_are_not_here(server, offline):
     assert trust(server)["warnings"] == []
 
 
+def test_the_configured_targets_are_of_a_root_between(server, offline):
+    """Brought up to date once, then the keys of targets changed again: the server starts with what was handed in."""
+    domain = server.domain
+    for _ in range(2):
+        fresh = tuf.generate(2)
+        root = offline.next_root(change=offline.with_keys("targets", fresh, 2))
+        targets, policy = offline.next_targets(signers=fresh)
+        assert put_root(server.admin, root, targets, policy).status == 200
+        offline.took_root(root)
+        offline.took(targets)
+        if not (domain.path / "2.targets.json").exists():
+            (domain.path / "2.targets.json").write_text(targets)
+            (domain.path / "2.policy.json").write_text(policy)
+    server.stop()
+    domain.conf.set("trust.targets", "2.targets.json")
+    domain.conf.set("trust.policy", "2.policy.json")
+    server.start()
+    assert Public(server).versions["targets"] == 3
+    server.stop()
+    # Without the public copies only the ledger knows whose keys signed the configured file.
+    shutil.rmtree(domain.path / "state" / "tuf")
+    server.start()
+    assert Public(server).versions["targets"] == 3
+
+
+def test_targets_far_above_the_configured_ones(domain):
+    """Of years of targets the public directory has the last two: the online keys are those of the newest."""
+    key = tuf.Key.generate()
+    path = domain.path / "keys" / "online-2.pem"
+    path.write_bytes(key.pem())
+    path.chmod(0o600)
+    domain.conf.set("trust.online_key_next", "keys/online-2.pem")
+    server = Server(domain).start()
+    offline = Offline(domain)
+
+    def delegate(signed):
+        signed["delegations"]["keys"] = {key.id: key.object}
+        signed["delegations"]["roles"][0]["keyids"] = [key.id]
+
+    def online(signed):
+        for role in ("snapshot", "timestamp"):
+            offline.with_keys(role, [key])(signed)
+
+    targets, policy = offline.next_targets(version=200, change=delegate)
+    assert put_root(server.admin, offline.next_root(change=online), targets, policy).status == 200
+    server.stop()
+    domain.conf.set("trust.online_key", "keys/online-2.pem")
+    text = domain.conf.path.read_text()
+    domain.conf.path.write_text(text.replace('online_key_next = "keys/online-2.pem"\n', ""))
+    server.start()
+    assert Public(server).versions["targets"] == 200
+    server.stop()
+
+
 # ---- what is refused ----
 
 
