@@ -47,3 +47,7 @@ enum sal_status sal_done_add(struct sal_store *store, const char *campaign, int6
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for %s", name);
         return sal_store_put(store, name, text, strlen(text), reterr);
 }
+
+enum sal_status sal_done_forget(struct sal_store *store, struct sal_err *reterr) {
+        return sal_store_remove(store, name, reterr);
+}

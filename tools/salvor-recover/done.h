@@ -17,4 +17,7 @@ bool sal_done_has(struct sal_store *store, const char *campaign, int64_t version
 /* Notes it. Errors: SAL_E_IO, SAL_E_NOMEM. */
 enum sal_status sal_done_add(struct sal_store *store, const char *campaign, int64_t version, struct sal_err *reterr);
 
+/* Forgets all of it: another trust domain's campaigns may have the same names. Errors: SAL_E_IO. */
+enum sal_status sal_done_forget(struct sal_store *store, struct sal_err *reterr);
+
 #endif

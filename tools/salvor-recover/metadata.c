@@ -2,6 +2,7 @@
 #include "salvor-recover/metadata.h"
 
 #include "base/log.h"
+#include "salvor-recover/done.h"
 #include "salvor-recover/floor.h"
 #include "trust/file.h"
 
@@ -76,6 +77,7 @@ static void drop_all(struct sal_metadata *metadata) {
         }
         put(metadata, policy_name, NULL, 0);
         sal_floor_forget(metadata->store, NULL);
+        sal_done_forget(metadata->store, NULL);
 }
 
 static bool has_any(const struct sal_metadata *metadata) {
@@ -96,7 +98,7 @@ static void check_pinned(struct sal_metadata *metadata) {
         enum sal_status status = sal_store_get(metadata->store, pinned_name, SAL_SHA256_HEX_BYTES, &bytes, &len, NULL);
         if (!status && strcmp(bytes, metadata->domain) == 0)
                 return;
-        if (has_any(metadata)) {
+        if (!status || has_any(metadata)) {
                 log_dropped("tuf/", "what was kept belongs to another pinned root than this one");
                 drop_all(metadata);
         }

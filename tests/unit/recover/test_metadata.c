@@ -3,6 +3,7 @@
 #include "../trust/world.h"
 #include "fixture.h"
 
+#include "salvor-recover/done.h"
 #include "salvor-recover/floor.h"
 #include "salvor-recover/metadata.h"
 
@@ -216,11 +217,15 @@ static void another_pinned_root_drops_everything(void **state) {
         updates(s);
         take_policy(s);
         assert_int_equal(sal_floor_raise(s->store, sal_floor_build_ms() + 5000000, INT64_MAX, NULL), SAL_OK);
+        assert_int_equal(sal_done_add(s->store, "fix", 1, NULL), SAL_OK);
+        open_metadata(s);
+        assert_true(sal_done_has(s->store, "fix", 1));
         s->w->expires_ms[SAL_TUF_FILE_ROOT] += 1000;
         world_root(s->w);
         put(s->f.dir, "1.root.json", world_get(s->w, "1.root.json")->bytes, NULL);
         open_metadata(s);
         holds(s, nothing);
+        assert_false(sal_done_has(s->store, "fix", 1));
         assert_false(there(s->f.state, "tuf/timestamp.json"));
         assert_false(there(s->f.state, "tuf/policy.json"));
         assert_int_equal(sal_floor_ms(s->store), sal_floor_build_ms());
