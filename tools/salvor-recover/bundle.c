@@ -63,10 +63,11 @@ static enum sal_status open_plain(const struct sal_bundle *bundle, const char *p
         if (fd == -ELOOP || fd == -EXDEV)
                 return sal_fail(reterr, SAL_E_REFUSED, "%.250s in the bundle is, or lies behind, a symbolic link",
                                 path);
-        if (fd == -ENXIO || (fd >= 0 && fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)))
+        bool known = fd >= 0 && fstat(fd, &info) == 0;
+        if (fd == -ENXIO || (known && !S_ISREG(info.st_mode)))
                 return sal_fail(reterr, SAL_E_REFUSED, "%.250s in the bundle is no plain file", path);
-        if (fd < 0)
-                return sal_fail(reterr, SAL_E_IO, "%.250s in the bundle: %s", path, strerror(-fd));
+        if (!known)
+                return sal_fail(reterr, SAL_E_IO, "%.250s in the bundle: %s", path, strerror(fd < 0 ? -fd : errno));
         if (info.st_size > max_bytes)
                 return sal_fail(reterr, SAL_E_TOO_LARGE, "%.250s in the bundle has %lld bytes, %lld are the most", path,
                                 (long long)info.st_size, (long long)max_bytes);
