@@ -32,7 +32,7 @@ void sal_api_touch(struct sal_api_worker *worker, const struct sal_poll *poll, i
                 return;
         if (!worker->touches)
                 worker->touches = calloc(1, sizeof *worker->touches);
-        if (!worker->touches)
+        if (!worker->touches || worker->touches->count == SAL_TOUCH_BATCH)
                 return; /* last seen is only as good as memory */
         struct sal_touch *touch = &worker->touches->items[worker->touches->count++];
         *touch = (struct sal_touch){.identity = poll->identity,
