@@ -154,26 +154,13 @@ static bool upload_begin(const struct sal_api *api, struct upload *upload) {
         return upload->open;
 }
 
-static bool write_all(int fd, const char *data, size_t len) {
-        while (len) {
-                ssize_t n = write(fd, data, len);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return false;
-                data += n;
-                len -= (size_t)n;
-        }
-        return true;
-}
-
 bool sal_api_artifact_piece(struct sal_http_request *request, const void *data, size_t len) {
         struct upload *upload = sal_http_request_scratch(request, sizeof *upload, upload_end);
         if (!upload)
                 return false;
         if (!upload->open && !upload->failed)
                 upload->failed = !upload_begin(sal_http_plane_data(request), upload);
-        if (!upload->failed && !write_all(upload->fd, data, len)) {
+        if (!upload->failed && !sal_file_write(upload->fd, data, len)) {
                 upload->error = errno;
                 upload->failed = true;
         }

@@ -23,19 +23,6 @@ void sal_endpoint_format(const char *address, uint16_t port, bool tls, char ret[
         snprintf(ret, SAL_ENDPOINT_BYTES, "%s://%s%s%s:%u", tls ? "https" : "http", open, host, close, (unsigned)port);
 }
 
-static bool write_all(int fd, const char *bytes, size_t len) {
-        while (len > 0) {
-                ssize_t n = write(fd, bytes, len);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return false;
-                bytes += n;
-                len -= (size_t)n;
-        }
-        return true;
-}
-
 enum sal_status sal_endpoints_write(const char *state_dir, char urls[SAL_PLANES][SAL_ENDPOINT_BYTES],
                                     struct sal_err *reterr) {
         char path[PATH_MAX], temporary[PATH_MAX];
@@ -48,7 +35,7 @@ enum sal_status sal_endpoints_write(const char *state_dir, char urls[SAL_PLANES]
         if (!text)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for endpoints.json");
         sal_autoclose int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-        if (fd < 0 || !write_all(fd, text, strlen(text)) || !write_all(fd, "\n", 1) || fsync(fd) < 0 ||
+        if (fd < 0 || !sal_file_write(fd, text, strlen(text)) || !sal_file_write(fd, "\n", 1) || fsync(fd) < 0 ||
             rename(temporary, path) < 0)
                 return sal_fail(reterr, SAL_E_IO, "cannot write %.300s: %s", path, strerror(errno));
         return sal_dir_sync(state_dir, reterr);

@@ -95,21 +95,6 @@ static enum sal_status make_folders(const char *dir, struct sal_err *reterr) {
         return SAL_OK;
 }
 
-static bool write_whole(int fd, const char *bytes, size_t len) {
-        if (fchmod(fd, FILE_MODE) < 0)
-                return false;
-        while (len > 0) {
-                ssize_t put = write(fd, bytes, len);
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put < 0)
-                        return false;
-                bytes += put;
-                len -= (size_t)put;
-        }
-        return fsync(fd) == 0;
-}
-
 /* The file appears whole under its name, or not at all; the folder is synced later, once for all of its files. */
 static enum sal_status write_file(const char *dir, const char *folder, const char *name, const char *bytes, size_t len,
                                   struct sal_err *reterr) {
@@ -119,7 +104,7 @@ static enum sal_status write_file(const char *dir, const char *folder, const cha
         sal_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return fail_errno(reterr, "create", path);
-        if (!write_whole(fd, bytes, len) || rename(path, whole) < 0) {
+        if (fchmod(fd, FILE_MODE) < 0 || !sal_file_write(fd, bytes, len) || fsync(fd) < 0 || rename(path, whole) < 0) {
                 enum sal_status status = fail_errno(reterr, "write", whole);
                 unlink(path);
                 return status;

@@ -48,20 +48,18 @@ enum sal_status sal_file_read(const char *path, size_t max_bytes, char **ret, si
         return SAL_OK;
 }
 
-/* Writes everything with the exact mode and syncs; errno tells why it failed. */
-static bool write_whole(int fd, mode_t mode, const char *bytes, size_t len) {
-        if (fchmod(fd, mode) < 0)
-                return false;
+bool sal_file_write(int fd, const void *bytes, size_t len) {
+        const char *at = bytes;
         while (len > 0) {
-                ssize_t put = write(fd, bytes, len);
+                ssize_t put = write(fd, at, len);
                 if (put < 0 && errno == EINTR)
                         continue;
                 if (put < 0)
                         return false;
-                bytes += put;
+                at += put;
                 len -= (size_t)put;
         }
-        return fsync(fd) == 0;
+        return true;
 }
 
 enum sal_status sal_file_create(const char *path, mode_t mode, const void *bytes, size_t len, struct sal_err *reterr) {
@@ -73,7 +71,7 @@ enum sal_status sal_file_create(const char *path, mode_t mode, const void *bytes
         }
         if (fd < 0)
                 return fail_errno(reterr, "create", path);
-        if (!write_whole(fd, mode, bytes, len)) {
+        if (fchmod(fd, mode) < 0 || !sal_file_write(fd, bytes, len) || fsync(fd) < 0) {
                 enum sal_status status = fail_errno(reterr, "write", path);
                 unlink(path);
                 return status;

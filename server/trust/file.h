@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small files that must be whole: reads with a limit, and creation that never overwrites and is on disk when it
- * returns.
+ * Files that must be whole: reads of small ones with a limit, creation that never overwrites and is on disk when it
+ * returns, and writing without a rest.
  *
  * Thread: any. Ownership: bytes are handed over, to be freed with free.
  */
@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,9 @@ enum sal_status sal_file_create(const char *path, mode_t mode, const void *bytes
 /* Makes a whole file appear at `path` at once (written elsewhere in its folder, then linked). SAL_E_CONFLICT when
  * something is there already, which then stays as it is. */
 enum sal_status sal_file_publish(const char *path, mode_t mode, const void *bytes, size_t len, struct sal_err *reterr);
+
+/* Writes all of it to a descriptor. False: errno tells why; a part may have been written. */
+bool sal_file_write(int fd, const void *bytes, size_t len);
 
 /* Syncs a folder, so that the names made in it last. */
 enum sal_status sal_dir_sync(const char *path, struct sal_err *reterr);

@@ -3,6 +3,7 @@
 
 #include "client/client.h"
 #include "salvor-recover/tls.h"
+#include "trust/file.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -92,21 +93,6 @@ bool sal_net_validity(const struct sal_net *net, int64_t *ret_from_ms, int64_t *
         return true;
 }
 
-static bool write_file(struct sink *sink, const char *data, size_t len) {
-        while (len > 0) {
-                ssize_t n = write(sink->fd, data, len);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0) {
-                        sink->file_error = errno;
-                        return false;
-                }
-                data += n;
-                len -= (size_t)n;
-        }
-        return true;
-}
-
 static size_t take_bytes(char *data, size_t one, size_t len, void *arg) {
         (void)one;
         struct sink *sink = arg;
@@ -129,8 +115,12 @@ static size_t take_bytes(char *data, size_t one, size_t len, void *arg) {
         }
         sink->begun = true;
         sink->too_large = (int64_t)len > sink->length - sink->have;
-        if (sink->too_large || !write_file(sink, data, len))
+        if (sink->too_large)
                 return 0;
+        if (!sal_file_write(sink->fd, data, len)) {
+                sink->file_error = errno;
+                return 0;
+        }
         sink->have += (int64_t)len;
         return len;
 }

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
+#include "trust/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -86,20 +87,6 @@ void sal_store_free(struct sal_store *store) {
         free(store);
 }
 
-static int write_all(int fd, const void *bytes, size_t len) {
-        const char *p = bytes;
-        while (len > 0) {
-                ssize_t n = write(fd, p, len);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                p += n;
-                len -= (size_t)n;
-        }
-        return 0;
-}
-
 /* The folder of a name: "" for one that stands in the state directory itself. */
 static const char *folder_of(const char *name) {
         for (size_t i = 0; i < SAL_ARRAY_LEN(folders); i++) {
@@ -124,7 +111,7 @@ enum sal_status sal_store_put(struct sal_store *store, const char *name, const v
         sal_autoclose int fd = sal_store_open_write(store, temp);
         if (fd < 0)
                 return fail_io(reterr, store, name, -fd);
-        int outcome = write_all(fd, bytes, len);
+        int outcome = sal_file_write(fd, bytes, len) ? 0 : -errno;
         if (!outcome && fsync(fd) != 0)
                 outcome = -errno;
         if (!outcome && renameat(store->dir_fd, temp, store->dir_fd, name) != 0)
@@ -272,7 +259,7 @@ static int stream(int from_fd, int to_fd, int64_t *ret_len, char ret_sha256[stat
                 sal_sha256_stream_add(hash, chunk, (size_t)n);
                 len += n;
                 if (to_fd >= 0)
-                        outcome = write_all(to_fd, chunk, (size_t)n);
+                        outcome = sal_file_write(to_fd, chunk, (size_t)n) ? 0 : -errno;
         }
         if (!outcome) {
                 uint8_t digest[SAL_SHA256_BYTES];

@@ -18,19 +18,6 @@ static enum sal_status fail_errno(struct sal_err *reterr, const char *verb, cons
                         strerror(error));
 }
 
-static bool write_whole(int fd, const char *bytes, size_t len) {
-        while (len) {
-                ssize_t put = write(fd, bytes, len);
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put <= 0)
-                        return false;
-                bytes += put;
-                len -= (size_t)put;
-        }
-        return fsync(fd) == 0;
-}
-
 /* Without its folder's sync. */
 static enum sal_status create(const char *path, const void *bytes, size_t len, struct sal_err *reterr) {
         sal_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -41,7 +28,7 @@ static enum sal_status create(const char *path, const void *bytes, size_t len, s
         }
         if (fd < 0)
                 return fail_errno(reterr, "create", path);
-        if (write_whole(fd, bytes, len))
+        if (sal_file_write(fd, bytes, len) && fsync(fd) == 0)
                 return SAL_OK;
         enum sal_status status = fail_errno(reterr, "write", path);
         unlink(path);
