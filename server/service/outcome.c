@@ -98,17 +98,6 @@ static void outcome_of(enum sal_offer_event event, enum sal_offer_state *ret_sta
 
 /* ---- keeping it ---- */
 
-static enum sal_status keep_report(struct sal_tx *tx, int64_t offer_row, const struct sal_report *report) {
-        struct sal_report_row row = {.offer_row = offer_row,
-                                     .at_ms = sal_tx_now_ms(tx),
-                                     .accepted = report->accepted,
-                                     .actions = report->actions,
-                                     .log = report->log};
-        snprintf(row.stage, sizeof row.stage, "%s", report->stage);
-        snprintf(row.boot_id, sizeof row.boot_id, "%s", report->boot_id);
-        return sal_report_insert(tx, &row);
-}
-
 static enum sal_status journal(struct sal_tx *tx, const struct sal_machine *machine, int64_t offer_row,
                                const struct sal_report *report) {
         char detail[96];
@@ -171,7 +160,7 @@ static enum sal_status keep(struct sal_engine *engine, struct sal_tx *tx, struct
                 status = sal_population_count(engine, tx, machine);
         report->accepted = true;
         if (!status)
-                status = keep_report(tx, offer.row, report);
+                status = sal_report_keep(tx, offer.row, report);
         if (!status)
                 status = journal(tx, machine, offer.row, report);
         if (!status && known->state == SAL_OFFER_SUCCEEDED && !applied->campaign->drill)

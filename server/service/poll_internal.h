@@ -47,6 +47,9 @@ enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, st
 enum sal_status sal_outcome_take(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                  struct sal_report *report, struct sal_err *reterr);
 
+/* Keeps a report beside its offer, for people. */
+enum sal_status sal_report_keep(struct sal_tx *tx, int64_t offer_row, const struct sal_report *report);
+
 /* Where a machine stands after this answer. */
 enum sal_standing sal_standing_of(enum sal_poll_reason reason, enum sal_reason answer, bool volume_locked,
                                   enum sal_standing before, const char **ret_reason);

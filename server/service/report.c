@@ -36,6 +36,17 @@ static bool count_report(void *arg, const struct sal_report_row *report) {
         return true;
 }
 
+enum sal_status sal_report_keep(struct sal_tx *tx, int64_t offer_row, const struct sal_report *report) {
+        struct sal_report_row row = {.offer_row = offer_row,
+                                     .at_ms = sal_tx_now_ms(tx),
+                                     .accepted = report->accepted,
+                                     .actions = report->actions,
+                                     .log = report->log};
+        snprintf(row.stage, sizeof row.stage, "%s", report->stage);
+        snprintf(row.boot_id, sizeof row.boot_id, "%s", report->boot_id);
+        return sal_report_insert(tx, &row);
+}
+
 /* Keeps the report for people, and tells the journal of one that changed nothing. */
 static enum sal_status record(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine,
                               const struct sal_offer *offer, const struct sal_report *report) {
@@ -43,20 +54,13 @@ static enum sal_status record(struct sal_engine *engine, struct sal_tx *tx, cons
         enum sal_status status = sal_report_each(tx, offer->row, count_report, &kept);
         if (status || kept >= REPORTS_KEPT)
                 return status;
-        struct sal_report_row row = {.offer_row = offer->row,
-                                     .at_ms = sal_tx_now_ms(tx),
-                                     .accepted = report->accepted,
-                                     .actions = report->actions,
-                                     .log = report->log};
-        snprintf(row.stage, sizeof row.stage, "%s", report->stage);
-        snprintf(row.boot_id, sizeof row.boot_id, "%s", report->boot_id);
-        status = sal_report_insert(tx, &row);
+        status = sal_report_keep(tx, offer->row, report);
         if (status || report->accepted)
                 return status;
         const struct sal_live *live = sal_engine_by_row(engine, offer->campaign_row);
         char detail[96];
         snprintf(detail, sizeof detail, "{\"stage\":\"%s\",\"accepted\":false}", report->stage);
-        struct sal_journal_entry entry = {.at_ms = row.at_ms,
+        struct sal_journal_entry entry = {.at_ms = sal_tx_now_ms(tx),
                                           .type = SAL_JOURNAL_REPORT,
                                           .campaign = live ? live->row.id : NULL,
                                           .version = live ? live->row.version : 0,
