@@ -239,11 +239,6 @@ json_t *sal_metadata_have(const struct sal_metadata *metadata) {
 
 /* ---- an update ---- */
 
-static void tell(struct sal_unable *unable, const char *file, enum sal_update_reason reason) {
-        snprintf(unable->file, sizeof unable->file, "%s", file);
-        unable->reason = reason;
-}
-
 /* A newer root was verified. Its keys decide whether what the online keys vouched for still counts. */
 static enum sal_status take_root(struct sal_metadata *metadata, const struct sal_updater *updater,
                                  struct sal_unable *unable) {
@@ -276,7 +271,7 @@ static enum sal_status take_root(struct sal_metadata *metadata, const struct sal
 static void tell_refusal(const struct sal_updater *updater, const struct sal_update_need *need, enum sal_status got,
                          struct sal_unable *unable) {
         enum sal_tuf_file at_fault = need->file;
-        tell(unable, need->name, sal_updater_reason(updater, &at_fault));
+        sal_unable_tell(unable, need->name, sal_updater_reason(updater, &at_fault));
         bool held = at_fault != need->file || (got == SAL_E_NOT_FOUND && unable->reason != SAL_UPDATE_UNAVAILABLE);
         if (held)
                 snprintf(unable->file, sizeof unable->file, "%s.json", sal_tuf_file_text(at_fault));
@@ -350,7 +345,7 @@ enum sal_status sal_metadata_update(struct sal_metadata *metadata, const struct 
         metadata->updater = NULL;
         enum sal_status status = sal_updater_new(&files, now_ms, &updater, reterr);
         if (status) {
-                tell(ret_unable, "root.json", SAL_UPDATE_INTERNAL);
+                sal_unable_tell(ret_unable, "root.json", SAL_UPDATE_INTERNAL);
                 return status;
         }
         log_lost(metadata, updater);
@@ -370,38 +365,7 @@ int64_t sal_metadata_timestamp_expires_ms(const struct sal_metadata *metadata) {
         return metadata->updater ? sal_updater_expires_ms(metadata->updater, SAL_TUF_FILE_TIMESTAMP) : 0;
 }
 
-/* ---- targets ---- */
-
-enum sal_status sal_metadata_target(const struct sal_source *source, const struct sal_tuf_target *target,
-                                    struct sal_buf *ret, struct sal_unable *ret_unable, struct sal_err *reterr) {
-        char folder[16], name[SAL_SOURCE_NAME_BYTES];
-        struct sal_err cause = {0};
-        *ret_unable = (struct sal_unable){0};
-        tell(ret_unable, target->path, SAL_UPDATE_TOO_LONG);
-        if (target->length > SAL_METADATA_TARGET_MAX_BYTES)
-                return sal_fail(reterr, SAL_E_UNTRUSTED, "%s has %lld bytes, %d are the most", target->path,
-                                (long long)target->length, SAL_METADATA_TARGET_MAX_BYTES);
-        sal_source_names(target, folder, name);
-        enum sal_status got = source->target(source->context, target, folder, name, ret, &cause);
-        if (!got) {
-                tell(ret_unable, target->path, SAL_UPDATE_MISMATCH);
-                return sal_tuf_target_check(target, ret->data ? ret->data : "", ret->len, reterr);
-        }
-        ret_unable->slow = got == SAL_E_TIMEOUT;
-        if (got == SAL_E_NOMEM)
-                ret_unable->reason = SAL_UPDATE_INTERNAL;
-        else if (got == SAL_E_REFUSED)
-                ret_unable->reason = SAL_UPDATE_CONTENT;
-        else if (got != SAL_E_TOO_LARGE)
-                ret_unable->reason = SAL_UPDATE_UNAVAILABLE;
-        bool refused = got == SAL_E_TOO_LARGE || got == SAL_E_REFUSED;
-        bool as_it_is = got == SAL_E_NOMEM || got == SAL_E_NOT_FOUND;
-        return sal_fail(reterr,
-                        as_it_is  ? got
-                        : refused ? SAL_E_UNTRUSTED
-                                  : SAL_E_UNREACHABLE,
-                        "%s: %.400s", target->path, cause.detail);
-}
+/* ---- the policy ---- */
 
 enum sal_status sal_metadata_policy(struct sal_metadata *metadata, const struct sal_source *source,
                                     const struct sal_policy **ret, struct sal_unable *ret_unable,
@@ -409,7 +373,7 @@ enum sal_status sal_metadata_policy(struct sal_metadata *metadata, const struct 
         sal_autobuf struct sal_buf bytes = SAL_BUF_INIT;
         sal_auto(sal_policy) struct sal_policy *policy = NULL;
         *ret_unable = (struct sal_unable){0};
-        tell(ret_unable, SAL_TUF_POLICY_PATH, SAL_UPDATE_INTERNAL);
+        sal_unable_tell(ret_unable, SAL_TUF_POLICY_PATH, SAL_UPDATE_INTERNAL);
         if (!metadata->updater)
                 return sal_fail(reterr, SAL_E_CONFLICT, "without a complete update no policy is trusted");
         const struct sal_tuf_target *target = &sal_updater_targets(metadata->updater)->policy;
@@ -417,12 +381,13 @@ enum sal_status sal_metadata_policy(struct sal_metadata *metadata, const struct 
                 *ret = metadata->policy;
                 return SAL_OK;
         }
-        enum sal_status status = sal_metadata_target(source, target, &bytes, ret_unable, reterr);
+        enum sal_status status = sal_source_take(source, target, &bytes, ret_unable, reterr);
         if (status)
                 return status;
         status = sal_policy_parse(bytes.data ? bytes.data : "", bytes.len, &policy, reterr);
         if (status) {
-                tell(ret_unable, target->path, status == SAL_E_NOMEM ? SAL_UPDATE_INTERNAL : SAL_UPDATE_CONTENT);
+                sal_unable_tell(ret_unable, target->path,
+                                status == SAL_E_NOMEM ? SAL_UPDATE_INTERNAL : SAL_UPDATE_CONTENT);
                 return status;
         }
         put(metadata, policy_name, bytes.data, bytes.len);

@@ -23,18 +23,7 @@
 #include "salvor-recover/store.h"
 #include "trust/policy.h"
 
-/* 256 KiB of payload as base64, and its signatures. */
-enum { SAL_METADATA_TARGET_MAX_BYTES = 512 * 1024 };
-
 struct sal_metadata;
-
-/* Why something signed could not be had or was refused. */
-struct sal_unable {
-        char file[SAL_TARGET_PATH_BYTES]; /* "timestamp.json", "policy/trust-policy.json", … */
-        enum sal_update_reason reason;    /* sal_update_reason_text: the slug for logs */
-        bool slow;                        /* it was cut off for coming too slowly */
-        bool time_fell;                   /* an update: the kept time fell with rotated keys; take the time anew */
-};
 
 /* Loads the pinned root and what is kept. Errors: SAL_E_CONFIG (the pinned root is missing or no version 1 that its own
  * keys sign), SAL_E_NOMEM. */
@@ -69,10 +58,5 @@ int64_t sal_metadata_timestamp_expires_ms(const struct sal_metadata *metadata);
 enum sal_status sal_metadata_policy(struct sal_metadata *metadata, const struct sal_source *source,
                                     const struct sal_policy **ret, struct sal_unable *ret_unable,
                                     struct sal_err *reterr);
-
-/* The bytes of a target that verified metadata lists, into `ret`, which is empty. Errors: as sal_metadata_update, and
- * SAL_E_NOT_FOUND when the source has no such file. */
-enum sal_status sal_metadata_target(const struct sal_source *source, const struct sal_tuf_target *target,
-                                    struct sal_buf *ret, struct sal_unable *ret_unable, struct sal_err *reterr);
 
 #endif

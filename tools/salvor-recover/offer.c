@@ -138,7 +138,7 @@ enum sal_round sal_rescue_take_offer(struct sal_rescue *rescue, const struct sal
         if (!status)
                 status = sal_metadata_policy(rescue->metadata, source, &judge.policy, &unable, &cause);
         if (!status)
-                status = sal_metadata_target(source, listed, &bytes, &unable, &cause);
+                status = sal_source_take(source, listed, &bytes, &unable, &cause);
         if (status)
                 return sal_rescue_unable(rescue, &unable, &cause);
         switch (sal_judge_campaign(&judge, listed->path, bytes.data ? bytes.data : "", bytes.len, &campaign, &cause)) {

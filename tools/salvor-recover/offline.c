@@ -50,7 +50,7 @@ static enum sal_status consider(struct sal_rescue *rescue, const struct sal_sour
         struct sal_campaign *campaign = NULL;
         struct sal_unable unable = {0};
         struct sal_err cause = {0};
-        enum sal_status status = sal_metadata_target(source, target, &bytes, &unable, &cause);
+        enum sal_status status = sal_source_take(source, target, &bytes, &unable, &cause);
         if (status == SAL_E_NOT_FOUND)
                 choice->absent++;
         else if (status && status != SAL_E_NOMEM)

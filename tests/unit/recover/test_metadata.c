@@ -336,10 +336,10 @@ static void targets_are_those_that_are_listed(void **state) {
         sal_autobuf struct sal_buf bytes = SAL_BUF_INIT, none = SAL_BUF_INIT;
         updates(s);
         struct sal_tuf_target target = sal_metadata_campaigns(s->metadata)->targets[0];
-        assert_int_equal(sal_metadata_target(&s->source, &target, &bytes, &unable, NULL), SAL_OK);
+        assert_int_equal(sal_source_take(&s->source, &target, &bytes, &unable, NULL), SAL_OK);
         assert_string_equal(bytes.data, "first");
         target.sha256[0] = target.sha256[0] == 'a' ? 'b' : 'a';
-        assert_int_equal(sal_metadata_target(&s->source, &target, &none, &unable, NULL), SAL_E_UNTRUSTED);
+        assert_int_equal(sal_source_take(&s->source, &target, &none, &unable, NULL), SAL_E_UNTRUSTED);
         assert_int_equal(unable.reason, SAL_UPDATE_MISMATCH);
         assert_string_equal(unable.file, "campaigns/fix-1.json");
         static const struct {
@@ -357,12 +357,12 @@ static void targets_are_those_that_are_listed(void **state) {
         s->broken = "campaigns/fix-1.json";
         for (size_t i = 0; i < SAL_ARRAY_LEN(cases); i++) {
                 s->broken_with = cases[i].with;
-                assert_int_equal(sal_metadata_target(&s->source, &target, &none, &unable, NULL), cases[i].status);
+                assert_int_equal(sal_source_take(&s->source, &target, &none, &unable, NULL), cases[i].status);
                 assert_int_equal(unable.reason, cases[i].reason);
         }
         s->broken = NULL;
-        target.length = SAL_METADATA_TARGET_MAX_BYTES + 1;
-        assert_int_equal(sal_metadata_target(&s->source, &target, &none, &unable, NULL), SAL_E_UNTRUSTED);
+        target.length = SAL_SOURCE_TARGET_MAX_BYTES + 1;
+        assert_int_equal(sal_source_take(&s->source, &target, &none, &unable, NULL), SAL_E_UNTRUSTED);
         assert_int_equal(unable.reason, SAL_UPDATE_TOO_LONG);
 }
 
