@@ -47,7 +47,8 @@ enum sal_status sal_tuf_draft_read(const char *bytes, size_t len, struct sal_tuf
         if (!status && root) {
                 draft->root = calloc(1, sizeof *draft->root);
                 status = draft->root ? sal_tuf_root_read(draft->document, draft->root, reterr) : no_memory(reterr);
-                sal_sha256_hex(bytes, len, draft->root ? draft->root->sha256 : (char[SAL_SHA256_HEX_BYTES]){0});
+                if (!status)
+                        sal_sha256_hex(bytes, len, draft->root->sha256);
         } else if (!status) {
                 status = sal_tuf_targets_read(draft->document, &draft->targets, reterr);
         }
