@@ -33,14 +33,14 @@ struct sal_live {
         bool scan_done;
         bool counted_once;
         bool fleet_known; /* at least one machine was known to match when the fleet was counted after the start */
-        int64_t excluded_unsettled;  /* unsettled offers of cohorts held in this period: outside the pace */
-        int64_t anonymous_unsettled; /* of anonymous machines: outside the pace */
-        int64_t next_due_served_ms;  /* earliest timer, -1: none, -2: to be looked up */
-        bool dirty;                  /* row differs from the ledger */
-        bool review;                 /* advance, open or complete may be possible */
-        bool early;                  /* it was not yet valid when it was looked at last */
-        char barred[200];            /* why the trust policy does not allow it any more; "" when it does */
-        bool judge_whole;            /* the halt rule could not be asked after some event: next time about everything */
+        int64_t excluded_unsettled;        /* unsettled offers of cohorts held in this period: outside the pace */
+        int64_t anonymous_unsettled;       /* of anonymous machines: outside the pace */
+        int64_t next_due_served_ms;        /* earliest timer, -1: none, -2: to be looked up */
+        bool dirty;                        /* row differs from the ledger */
+        bool review;                       /* advance, open or complete may be possible */
+        bool early;                        /* it was not yet valid when it was looked at last */
+        char barred[SAL_ERR_DETAIL_BYTES]; /* why the trust policy does not allow it any more; "" when it does */
+        bool judge_whole; /* the halt rule could not be asked after some event: next time about everything */
 };
 
 struct sal_engine {

@@ -159,7 +159,7 @@ static void warn_publication(struct sal_service *service,
         char since[SAL_TIME_BYTES];
         sal_time_format(state.failing_ms, since);
         struct sal_trust_warning warning = {.event = "publication.failing", .subject = ""};
-        snprintf(warning.text, sizeof warning.text, "publishing fails since %s: %.220s", since, state.why);
+        snprintf(warning.text, sizeof warning.text, "publishing fails since %s: %s", since, state.why);
         each(arg, &warning);
 }
 

@@ -12,7 +12,7 @@
 #include "service/publication.h"
 
 enum {
-        SAL_TRUST_WARNING_TEXT_BYTES = 320,
+        SAL_TRUST_WARNING_TEXT_BYTES = SAL_ERR_DETAIL_BYTES + 64, /* no cause is cut: JSON takes no half character */
         /* The online roles are renewed by the server itself: less than this left means that it does not work. */
         SAL_TRUST_TIMESTAMP_WARNING_HOURS = 12,
         SAL_TRUST_ONLINE_WARNING_HOURS = 72, /* snapshot and campaigns */

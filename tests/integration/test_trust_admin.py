@@ -488,6 +488,20 @@ def test_expiry_is_told_ahead(server, offline, days, warned):
         assert b"trust.expires" not in server.log
 
 
+@pytest.mark.parametrize("name", ("é" * 120, "x" + "é" * 120), ids=("even", "odd"))
+def test_a_warning_is_whole_whatever_the_names(domain, name):
+    """No text is cut within a character: JSON takes none like that, and the warning would be gone."""
+    place = domain.path / name
+    place.write_text("no folder")
+    domain.conf.set("trust.public_dir", str(place))
+    server = Server(domain).start()
+    told = trust(server)
+    detail = told["publication"]["detail"]
+    assert len(detail) > 220 and any(w.endswith(detail) for w in told["warnings"]), told["warnings"]
+    assert server.ops().get("/readyz").json()["warnings"] == told["warnings"]
+    server.stop()
+
+
 def test_it_serves_with_an_expired_targets_file(domain):
     """A server that is started too late goes on, and says what is wrong."""
     offline = Offline(domain)
