@@ -160,7 +160,6 @@ static enum sal_status next_root(const struct sal_tuf_root *current, const struc
 static enum sal_status judge_root(const struct sal_tuf_root *current, const struct sal_trust_text *text,
                                   struct sal_tuf_root **ret, struct sal_err *why) {
         sal_auto(sal_tuf_document) struct sal_tuf_document *document = NULL;
-        sal_auto(sal_tuf_root) struct sal_tuf_root *root = NULL;
         enum sal_status status = sal_tuf_document_parse(text->bytes, text->len, "root", &document, why);
         if (status)
                 return status;
@@ -169,13 +168,7 @@ static enum sal_status judge_root(const struct sal_tuf_root *current, const stru
                                    "the root in force has version %lld, so the next one has %lld and not %lld",
                                    (long long)current->version, (long long)current->version + 1,
                                    (long long)sal_tuf_document_version(document));
-        status = next_root(current, document, text, &root, why);
-        if (!status && !root->consistent_snapshot)
-                status = sal_fail_at(why, SAL_E_INVALID, "/signed/consistent_snapshot",
-                                     "must be true: files are served under names with versions only");
-        if (!status)
-                *ret = SAL_STEAL(root);
-        return status;
+        return next_root(current, document, text, ret, why);
 }
 
 static enum sal_status step_root(struct sal_trust_store *store, const struct sal_tuf_root *current,

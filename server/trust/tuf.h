@@ -77,7 +77,6 @@ enum sal_status sal_tuf_sign(const json_t *signed_part, const struct sal_private
 struct sal_tuf_root {
         int64_t version;
         int64_t expires_ms; /* wall time; the caller compares it with its own */
-        bool consistent_snapshot;
         struct sal_tuf_role roles[SAL_TUF_ROLES];
         char sha256[SAL_SHA256_HEX_BYTES]; /* of the file's bytes; of version 1 it is the trust domain */
 };
@@ -100,8 +99,8 @@ enum sal_status sal_tuf_root_build(const struct sal_tuf_root_spec *spec, const s
 
 /* Parses a root and verifies it with its own root role (TUF 1.0 section 5.3). Exactly the four roles; key ids
  * recomputed; refused are: a key object with another member, a role that names an unknown key or one key id twice, a
- * threshold of 0 or above the role's different public keys. Expiry is not looked at here. Errors: as
- * sal_tuf_document_parse, and SAL_E_UNTRUSTED. */
+ * threshold of 0 or above the role's different public keys, "consistent_snapshot" false. Expiry is not looked at here.
+ * Errors: as sal_tuf_document_parse, and SAL_E_UNTRUSTED. */
 enum sal_status sal_tuf_root_load(const char *bytes, size_t len, struct sal_tuf_root **ret, struct sal_err *reterr);
 
 /* Loads the successor of `current`: besides its own threshold it carries that of `current`, and its version is exactly

@@ -40,7 +40,13 @@ enum sal_status sal_tuf_root_read(const struct sal_tuf_document *document, struc
         struct sal_json_at roles;
         root->version = sal_tuf_document_version(document);
         root->expires_ms = sal_tuf_document_expires_ms(document);
-        enum sal_status status = sal_json_bool(&at, "consistent_snapshot", true, &root->consistent_snapshot, reterr);
+        bool consistent = false;
+        enum sal_status status = sal_json_bool(&at, "consistent_snapshot", true, &consistent, reterr);
+        if (!status && !consistent)
+                status = sal_json_fail(
+                        &at, "consistent_snapshot", SAL_E_INVALID, reterr,
+                        "\"consistent_snapshot\" must be true: files are served under names with versions "
+                        "only");
         if (!status)
                 status = sal_json_object(&at, "keys", true, &keys, reterr);
         if (!status)

@@ -227,9 +227,6 @@ static enum sal_status accept_root(struct sal_updater *updater, const char *byte
 }
 
 enum sal_status sal_update_end_chain(struct sal_updater *updater, struct sal_err *reterr) {
-        if (!updater->root->consistent_snapshot)
-                return sal_update_refuse(updater, SAL_TUF_FILE_ROOT, SAL_UPDATE_CONTENT, SAL_E_INVALID, reterr,
-                                         "\"consistent_snapshot\" must be true");
         enum sal_status status = check_expiry(updater, SAL_TUF_FILE_ROOT, updater->root->expires_ms, reterr);
         if (!status)
                 updater->phase = SAL_TUF_FILE_TIMESTAMP;

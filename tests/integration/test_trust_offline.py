@@ -322,6 +322,26 @@ def test_expiry_is_told(desk):
     assert found["problems"] == ["it has expired"]
 
 
+def sign_again(folder, file, out, change, *names):
+    """What a file says, changed, under good signatures of these keys."""
+    document = signed(folder, file)
+    change(document)
+    message = keys.canonical(document).encode()
+    (folder / out).write_text(json.dumps({"signed": document, "signatures": [
+        {"keyid": keys.keyid(private(folder, n)), "sig": keys.sign(private(folder, n), message).hex()} for n in names]}))
+
+
+def test_a_root_without_consistent_snapshots_does_not_hold(desk):
+    """No client and no server takes it, so nobody is asked to sign it either."""
+    draft_root(desk)
+    sign_again(desk, "2.root.json", "cs.json", lambda s: s.update(consistent_snapshot=False), "root-1", "root-2")
+    found = check(desk, "1.root.json", "cs.json", code=1)["cs.json"]
+    assert not found["ok"] and any("consistent_snapshot" in p and "must be true" in p for p in found["problems"]), found
+    assert "must be true" in sign(desk, "cs.json", "root-3", "--from", "1.root.json", code=1).stderr
+    done = ctl(desk, "trust", "draft", "root", "--from", "cs.json", "--out", "3.root.json")
+    assert done.returncode == 1 and "must be true" in done.stderr
+
+
 @pytest.mark.parametrize("files, file, problem", [
     (["1.targets.json"], "1.targets.json", "no root here"),
     (["1.root.json", "3.root.json"], "3.root.json", "version 2 is missing"),

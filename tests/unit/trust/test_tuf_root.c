@@ -87,7 +87,6 @@ static void made_and_read(void **state) {
         assert_int_equal(sal_tuf_root_load(file.data, file.len, &root, NULL), SAL_OK);
         assert_int_equal(root->version, 1);
         assert_int_equal(root->expires_ms, expires_ms);
-        assert_true(root->consistent_snapshot);
         assert_int_equal(root->roles[SAL_TUF_ROOT].threshold, 2);
         assert_int_equal(root->roles[SAL_TUF_TARGETS].key_count, 3);
         assert_int_equal(root->roles[SAL_TUF_TIMESTAMP].threshold, 1);
@@ -186,6 +185,8 @@ static void content_rules(void **state) {
                 {NULL, NULL, NULL, "expires", "\"2027-07-22T00:00:00z\"", "/signed/expires"},
                 {NULL, NULL, NULL, "expires", "\"2027-02-30T00:00:00Z\"", "/signed/expires"},
                 {NULL, NULL, NULL, "consistent_snapshot", "1", "/signed/consistent_snapshot"},
+                {NULL, NULL, NULL, "consistent_snapshot", "false", "/signed/consistent_snapshot"},
+                {NULL, NULL, NULL, "consistent_snapshot", NULL, "/signed/consistent_snapshot"},
                 {NULL, NULL, NULL, "roles", "{}", "/signed/roles/root"},
                 {"roles", NULL, NULL, "mirrors", "{\"keyids\":[],\"threshold\":1}", "/signed/roles/mirrors"},
                 {"roles", NULL, NULL, "snapshot", NULL, "/signed/roles/snapshot"},
