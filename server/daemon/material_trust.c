@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/material.h"
 
+#include "base/log.h"
 #include "service/trust_store.h"
 #include "signer/signer.h"
 #include "trust/file.h"
@@ -146,14 +147,17 @@ static void follow_targets(struct online *online) {
 }
 
 /* What was handed in lies in the ledger, which nobody reads here; the public files tell of it, unless they are gone. */
-static bool in_the_dark(const struct online *online) {
+static bool has_ledger(const struct online *online) {
         char ledger[PATH_MAX];
-        sal_autofree char *bytes = NULL;
-        size_t len = 0;
         struct stat info;
         int length = snprintf(ledger, sizeof ledger, "%s/salvor.db", online->conf->values[SAL_CONF_STATE_DIR].text);
-        return length < (int)sizeof ledger && stat(ledger, &info) == 0 &&
-               !read_public(online->conf, SAL_TUF_FILE_TIMESTAMP, 0, &bytes, &len);
+        return length < (int)sizeof ledger && stat(ledger, &info) == 0;
+}
+
+static bool in_the_dark(const struct online *online) {
+        sal_autofree char *bytes = NULL;
+        size_t len = 0;
+        return has_ledger(online) && !read_public(online->conf, SAL_TUF_FILE_TIMESTAMP, 0, &bytes, &len);
 }
 
 /* ---- the three files ---- */
@@ -257,8 +261,17 @@ enum sal_status sal_material_check_trust(const struct sal_conf *conf, struct sal
         if (status)
                 return status;
         if (online.targets && !in_the_dark(&online)) {
+                struct sal_err why = {0};
                 follow_targets(&online);
-                status = check_roles(&online, reterr);
+                status = check_roles(&online, &why);
+                /* A server whose key was lost has to start, so that a root with another one can be handed in. */
+                if (status == SAL_E_CONFIG && has_ledger(&online)) {
+                        sal_log(SAL_LOG_WARNING, "key.of_no_role", SAL_F_STR("detail", why.detail),
+                                SAL_F_STR("remedy", why.hint));
+                        status = SAL_OK;
+                } else if (status && reterr) {
+                        *reterr = why;
+                }
         }
         if (!status)
                 *ret = digests;

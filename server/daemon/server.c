@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
         WORKERS_MAX = 64,
@@ -70,6 +71,7 @@ static enum sal_status open_ledger(struct sal_daemon *daemon, struct sal_err *re
         enum sal_status status = sal_state_check_ledger(state_dir(daemon), path, daemon->wishes.new_ledger, reterr);
         if (status)
                 return status;
+        daemon->published_before = daemon->wishes.new_ledger || access(path, F_OK) == 0;
         struct sal_ledger_config config = {
                 .path = path,
                 .queue_max = {[SAL_LANE_ADMIN] = (unsigned)number(conf, SAL_CONF_QUEUE_ADMIN_MAX),
@@ -197,6 +199,15 @@ static bool folder_of(const struct sal_daemon *daemon, enum sal_conf_key key, co
         return len < PATH_MAX;
 }
 
+/* The signer cannot log. */
+static void warn_lost_marks(const struct sal_daemon *daemon, const char *marks_dir) {
+        char path[PATH_MAX];
+        int len = snprintf(path, sizeof path, "%s/%s", marks_dir, SAL_SIGNER_MARKS_FILE);
+        if (daemon->published_before && len < (int)sizeof path && access(path, F_OK) < 0)
+                sal_log(SAL_LOG_WARNING, "publication.marks_lost", SAL_F_STR("file", path),
+                        SAL_F_STR("detail", "versions go on above all of the past: the minutes since 2020"));
+}
+
 /* Publishes once before the daemon says that it is ready. */
 static enum sal_status start_publication(struct sal_daemon *daemon, struct sal_err *reterr) {
         const struct sal_conf_value *values = daemon->started->values;
@@ -208,7 +219,9 @@ static enum sal_status start_publication(struct sal_daemon *daemon, struct sal_e
         const struct sal_signer_config signer = {.root_path = values[SAL_CONF_ROOT].text,
                                                  .key_paths = keys,
                                                  .key_count = keys[1] ? 2 : 1,
-                                                 .marks_dir = marks_dir};
+                                                 .marks_dir = marks_dir,
+                                                 .resumed = daemon->published_before};
+        warn_lost_marks(daemon, marks_dir);
         const struct sal_publication_config config = {
                 .service = daemon->service, .signer = &signer, .public_dir = public_dir, .tell = on_publication};
         return sal_publication_start(&config, &daemon->publication, reterr);

@@ -42,6 +42,7 @@ struct sal_daemon {
         struct sal_operators_kept *kept; /* the first is in force */
         struct sal_watchdog watchdog;
         bool ledger_runs;
+        bool published_before; /* the ledger was there, or was lost: this is not the first start */
 };
 
 /* Takes the configuration over in any case. Returns when every plane serves, endpoints.json is there and systemd knows.

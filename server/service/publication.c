@@ -136,20 +136,21 @@ static void note_success(struct sal_publication *publication) {
 
 static void note_failure(struct sal_publication *publication, enum sal_status status, const struct sal_err *why) {
         const char *detail = why->detail[0] ? why->detail : sal_status_info(status)->title;
+        const char *remedy = why->hint[0] ? why->hint : "it is tried again within a minute";
+        struct sal_err both;
+        sal_fail(&both, status, "%s; %s", detail, remedy); /* keeps what is cut whole, character by character */
         pthread_mutex_lock(&publication->lock);
         struct sal_publication_state *state = &publication->state;
-        bool news = state->failing_ms == 0 || strcmp(state->why, detail) != 0;
+        bool news = state->failing_ms == 0 || strcmp(state->why, both.detail) != 0;
         if (!state->failing_ms)
                 state->failing_ms = sal_clock_wall_ms();
-        snprintf(state->why, sizeof state->why, "%s", detail);
+        snprintf(state->why, sizeof state->why, "%s", both.detail);
         state->failed++;
         pthread_mutex_unlock(&publication->lock);
         sal_metric_add(&m_failed, 1);
         sal_metric_set(&m_failing, 1);
         if (news)
-                sal_publication_tell(publication, "publication.failing",
-                                     why->hint[0] ? why->hint : "mend it; it is tried again every minute", "%s",
-                                     detail);
+                sal_publication_tell(publication, "publication.failing", remedy, "%s", detail);
 }
 
 /* Tries once. True: it succeeded. */
@@ -231,6 +232,7 @@ static bool copy_config(struct sal_publication *publication, const struct sal_pu
         publication->public_dir = strdup(config->public_dir);
         *own = (struct sal_signer_config){.root_path = strdup(config->signer->root_path),
                                           .marks_dir = strdup(config->signer->marks_dir),
+                                          .resumed = config->signer->resumed,
                                           .key_paths = publication->key_paths};
         bool ok = publication->public_dir && own->root_path && own->marks_dir;
         for (; ok && own->key_count < config->signer->key_count && own->key_count < SAL_SIGNER_MAX_KEYS;
@@ -270,7 +272,10 @@ enum sal_status sal_publication_start(const struct sal_publication_config *confi
                                          : sal_fail(reterr, SAL_E_NOMEM, "no memory to publish");
         if (!status)
                 status = sal_publication_sign_on(publication, reterr);
+        if (!status)
+                status = sal_publication_load_keys(publication, reterr);
         if (!status) {
+                publication->signer_config.resumed = true; /* from here on it has marks */
                 config->service->publication = publication;
                 attempt(publication);
                 publication->runs = true;
@@ -310,6 +315,7 @@ void sal_publication_free(struct sal_publication *publication) {
         sal_view_unref(publication->view);
         sal_view_unref(publication->last);
         sal_trust_store_unref(publication->trust);
+        sal_key_set_done(&publication->online_keys);
         free(publication->public_dir);
         free((char *)(uintptr_t)publication->signer_config.root_path);
         free((char *)(uintptr_t)publication->signer_config.marks_dir);

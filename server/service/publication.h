@@ -68,7 +68,7 @@ struct sal_publication_state {
         bool published;                 /* a list of campaigns is public */
         int64_t published_ms;           /* wall time of the newest one, 0: none */
         int64_t failing_ms;             /* since when it fails, 0: it does not */
-        char why[SAL_ERR_DETAIL_BYTES]; /* of the failure */
+        char why[SAL_ERR_DETAIL_BYTES]; /* of the failure, and what mends it */
         uint64_t made, failed;          /* counts since the start */
 };
 
@@ -117,6 +117,12 @@ void sal_publication_changed(struct sal_publication *publication);
  * committed before this call is published, or when an attempt to publish it failed, or at the end. done must not call
  * back. */
 void sal_publication_wait(struct sal_publication *publication, void (*done)(void *arg), void *arg);
+
+/* How it goes now. Any thread. */
+/* Can the online keys sign what these root and targets give to timestamp, snapshot and campaigns? Trust that leaves the
+ * server without a key of its own would end publishing at once. Any thread. Errors: SAL_E_CONFLICT with the remedy. */
+enum sal_status sal_publication_check_keys(const struct sal_publication *publication,
+                                           const struct sal_trust_store *trust, struct sal_err *reterr);
 
 /* How it goes now. Any thread. */
 void sal_publication_state(struct sal_publication *publication, struct sal_publication_state *ret);

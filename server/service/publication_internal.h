@@ -19,6 +19,7 @@ struct sal_publication_waiter;
 struct sal_publication {
         struct sal_service *service;
         struct sal_signer_config signer_config; /* its texts are copies */
+        struct sal_key_set online_keys;         /* the public halves of the signer's; set at the start */
         const char *key_paths[SAL_SIGNER_MAX_KEYS];
         char *public_dir;
         void (*tell)(void *arg, const char *event, const char *what, const char *remedy);
@@ -50,6 +51,8 @@ struct sal_publication {
 /* Publishes what is in force now if that is not public yet, or not for long any more. The publisher's. */
 enum sal_status sal_publication_attempt(struct sal_publication *publication, struct sal_trust_store *trust,
                                         int64_t now_ms, struct sal_err *reterr);
+/* Reads the public halves of the signer's keys. Errors: those of sal_private_key_load. */
+enum sal_status sal_publication_load_keys(struct sal_publication *publication, struct sal_err *reterr);
 /* Starts the signer unless it runs. Errors: those of sal_signer_start. */
 enum sal_status sal_publication_sign_on(struct sal_publication *publication, struct sal_err *reterr);
 /* Marks the launches of the newest snapshot by the newest view; true when one is listed that was not. Any thread. */

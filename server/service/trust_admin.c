@@ -138,7 +138,10 @@ static enum sal_status take(const struct sal_act *act, const char *what, struct 
                             struct sal_err *reterr) {
         struct sal_service *service = act->service;
         struct sal_engine *engine = service->engine;
-        enum sal_status status = sal_trust_store_save(next, service->trust, act->tx);
+        enum sal_status status =
+                service->publication ? sal_publication_check_keys(service->publication, next, reterr) : SAL_OK;
+        if (!status)
+                status = sal_trust_store_save(next, service->trust, act->tx);
         if (!status)
                 status = sal_journal_admin(act, what, NULL, 0, NULL, change_view(next));
         if (status)

@@ -90,9 +90,12 @@ struct sal_signer_marks {
         char path[4096];                          /* for errors */
 };
 
-/* Opens the marks in `dir`, which is made when missing, or begins anew with all zero. Errors: SAL_E_CORRUPT (both slots
- * are unreadable), SAL_E_CONFIG (another signer holds them), SAL_E_IO, SAL_E_NOMEM. */
-enum sal_status sal_signer_marks_open(const char *dir, struct sal_signer_marks *ret, struct sal_err *reterr);
+/* Opens the marks in `dir`, which is made when missing, or begins anew: with all zero, or, when they were lost
+ * (`resumed`), above every version of the past (see sal_signer_config). Where one slot of two is damaged, what it may
+ * have held is at most one above the other: the marks of the online files are raised by one. Errors: SAL_E_CORRUPT
+ * (both slots are unreadable), SAL_E_CONFIG (another signer holds them), SAL_E_IO, SAL_E_NOMEM. */
+enum sal_status sal_signer_marks_open(const char *dir, bool resumed, struct sal_signer_marks *ret,
+                                      struct sal_err *reterr);
 /* Puts them on disk, unless they are there. Needs no more than pwrite and fdatasync. A mark below the present one is
  * SAL_E_INTERNAL. Errors: SAL_E_IO: they count as not written. */
 enum sal_status sal_signer_marks_write(struct sal_signer_marks *marks,
@@ -117,9 +120,12 @@ enum sal_status sal_signer_make_within(struct sal_signer *signer, const struct s
 int sal_signer_socket(const struct sal_signer *signer);
 
 /* How the process is started: argv[0] is its title, argv[1] tells main() what it is, then come the pinned root, the
- * folder of the marks, and the key files. Its end of the socket is this descriptor. */
+ * folder of the marks, whether they must have been there, and the key files. Its end of the socket is this descriptor.
+ */
 #define SAL_SIGNER_TITLE "salvord: signer"
 #define SAL_SIGNER_ARGUMENT "--as-signer"
-enum { SAL_SIGNER_FD = 3, SAL_SIGNER_FIXED_ARGUMENTS = 4 };
+#define SAL_SIGNER_NEW "new"
+#define SAL_SIGNER_RESUMED "resumed"
+enum { SAL_SIGNER_FD = 3, SAL_SIGNER_FIXED_ARGUMENTS = 5 };
 
 #endif

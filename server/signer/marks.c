@@ -7,6 +7,7 @@
  */
 #include "signer/internal.h"
 
+#include "base/clock.h"
 #include "trust/file.h"
 
 #include <errno.h>
@@ -99,12 +100,23 @@ static enum sal_status lock(const struct sal_signer_marks *marks, struct sal_err
         return SAL_OK;
 }
 
+static const enum sal_tuf_file online[] = {SAL_TUF_FILE_TIMESTAMP, SAL_TUF_FILE_SNAPSHOT, SAL_TUF_FILE_CAMPAIGNS};
+
+/* A version above all of the past; 0 by a clock that stands before 2020. */
+static int64_t lost_version(void) {
+        static const int64_t epoch_ms = INT64_C(1577836800000); /* 2020-01-01T00:00:00Z */
+        int64_t minutes = (sal_clock_wall_ms() - epoch_ms) / 60000;
+        return minutes < 0 ? 0 : minutes < SAL_TUF_VERSION_MAX / 2 ? minutes : SAL_TUF_VERSION_MAX / 2;
+}
+
 /* Both slots are whole from the start: an empty or short file is damage, never a beginning. */
-static enum sal_status create(const char *path, struct sal_err *reterr) {
+static enum sal_status create(const char *path, bool resumed, struct sal_err *reterr) {
         uint8_t bytes[SAL_SIGNER_MARKS_BYTES] = {0};
-        const struct sal_tuf_mark none[SAL_TUF_FILES] = {0};
+        struct sal_tuf_mark first[SAL_TUF_FILES] = {0};
+        for (size_t i = 0; resumed && i < SAL_ARRAY_LEN(online); i++)
+                first[online[i]].version = lost_version();
         for (uint64_t i = 0; i < SAL_SIGNER_SLOTS; i++)
-                write_slot(bytes + i * SAL_SIGNER_SLOT_STRIDE, i, none);
+                write_slot(bytes + i * SAL_SIGNER_SLOT_STRIDE, i, first);
         enum sal_status status = sal_file_publish(path, 0600, bytes, sizeof bytes, reterr);
         return status == SAL_E_CONFLICT ? SAL_OK : status;
 }
@@ -116,12 +128,12 @@ static enum sal_status make_folder(const char *dir, struct sal_err *reterr) {
         return copy ? sal_dir_sync(dirname(copy), reterr) : sal_fail(reterr, SAL_E_NOMEM, "no memory for %s", dir);
 }
 
-static enum sal_status open_file(struct sal_signer_marks *marks, struct sal_err *reterr) {
+static enum sal_status open_file(struct sal_signer_marks *marks, bool resumed, struct sal_err *reterr) {
         static const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
         struct stat info;
         marks->fd = open(marks->path, flags);
         if (marks->fd < 0 && errno == ENOENT) {
-                enum sal_status status = create(marks->path, reterr);
+                enum sal_status status = create(marks->path, resumed, reterr);
                 if (status)
                         return status;
                 marks->fd = open(marks->path, flags);
@@ -133,35 +145,47 @@ static enum sal_status open_file(struct sal_signer_marks *marks, struct sal_err 
         return SAL_OK;
 }
 
+/* One slot is written at a time, after the other one is on disk: what was in the damaged one is at most one above. */
+static void raise_by_one(struct sal_signer_marks *marks) {
+        for (size_t i = 0; i < SAL_ARRAY_LEN(online); i++) {
+                struct sal_tuf_mark *mark = &marks->marks[online[i]];
+                if (mark->version < SAL_TUF_VERSION_MAX)
+                        *mark = (struct sal_tuf_mark){.version = mark->version + 1};
+        }
+}
+
 static enum sal_status read_file(struct sal_signer_marks *marks, struct sal_err *reterr) {
-        bool found = false;
+        int found = 0;
         for (int i = 0; i < SAL_SIGNER_SLOTS; i++) {
                 uint8_t slot[SAL_SIGNER_SLOT_BYTES] = {0};
                 uint64_t sequence = 0;
                 struct sal_tuf_mark of_slot[SAL_TUF_FILES];
                 if (pread(marks->fd, slot, sizeof slot, (off_t)i * SAL_SIGNER_SLOT_STRIDE) < 0)
                         return fail_errno(reterr, "read", marks->path);
-                if (!read_slot(slot, &sequence, of_slot) || (found && sequence <= marks->sequence))
+                if (!read_slot(slot, &sequence, of_slot))
                         continue;
-                found = true;
+                if (found++ && sequence <= marks->sequence)
+                        continue;
                 marks->sequence = sequence;
                 memcpy(marks->marks, of_slot, sizeof of_slot);
         }
+        if (found && found < SAL_SIGNER_SLOTS)
+                raise_by_one(marks);
         if (found)
                 return SAL_OK;
         sal_fail(reterr, SAL_E_CORRUPT, "%s is damaged: neither of its two slots can be read", marks->path);
-        sal_err_hint(reterr, "if the published metadata is whole, move the damaged file away: versions then go on from "
-                             "those of the published files");
+        sal_err_hint(reterr, "move the damaged file away and start again: versions then go on above all of the past");
         return SAL_E_CORRUPT;
 }
 
-enum sal_status sal_signer_marks_open(const char *dir, struct sal_signer_marks *ret, struct sal_err *reterr) {
+enum sal_status sal_signer_marks_open(const char *dir, bool resumed, struct sal_signer_marks *ret,
+                                      struct sal_err *reterr) {
         *ret = (struct sal_signer_marks){.fd = -1};
         if (snprintf(ret->path, sizeof ret->path, "%s/" SAL_SIGNER_MARKS_FILE, dir) >= (int)sizeof ret->path)
                 return sal_fail(reterr, SAL_E_CONFIG, "the folder's name is too long: %.200s", dir);
         enum sal_status status = make_folder(dir, reterr);
         if (!status)
-                status = open_file(ret, reterr);
+                status = open_file(ret, resumed, reterr);
         if (!status)
                 status = lock(ret, reterr);
         if (!status)

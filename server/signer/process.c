@@ -115,7 +115,8 @@ static enum sal_status begin(struct signer *signer, int argc, char **argv, struc
         for (int i = SAL_SIGNER_FIXED_ARGUMENTS; i < argc && !status; i++)
                 status = load_key(signer, argv[i], reterr);
         if (!status)
-                status = sal_signer_marks_open(argv[3], &signer->marks, reterr);
+                status = sal_signer_marks_open(argv[3], strcmp(argv[4], SAL_SIGNER_RESUMED) == 0, &signer->marks,
+                                               reterr);
         if (!status)
                 status = warm_up(signer, reterr);
         if (!status)
@@ -195,10 +196,12 @@ static enum sal_status choose_keys(const struct signer *signer, const struct sal
         *ret = (struct sal_repository_signer){.keys = room->keys, .count = room->count};
         if (room->count >= (size_t)role->threshold)
                 return SAL_OK;
-        sal_fail(reterr, SAL_E_UNTRUSTED, "%s takes %d of its own keys, and %zu of the online keys are among them",
-                 sal_tuf_file_text(file), role->threshold, room->count);
-        sal_err_hint(reterr, "configure the online keys that the newest %s names",
-                     file == SAL_TUF_FILE_CAMPAIGNS ? "targets file" : "root");
+        const char *who = file == SAL_TUF_FILE_CAMPAIGNS ? "targets file" : "root";
+        sal_fail(reterr, SAL_E_UNTRUSTED,
+                 "the newest %s wants %s signed by %d of %zu keys, and %zu of them %s configured here", who,
+                 sal_tuf_file_text(file), role->threshold, role->key_count, room->count,
+                 room->count == 1 ? "is" : "are");
+        sal_err_hint(reterr, "configure the online keys that the newest %s names", who);
         return SAL_E_UNTRUSTED;
 }
 

@@ -158,10 +158,9 @@ static bool make_socket(int ret[static 2]) {
 
 static enum sal_status launch(struct sal_signer *signer, const struct sal_signer_config *config,
                               struct sal_err *reterr) {
-        char *argv[SAL_SIGNER_FIXED_ARGUMENTS + SAL_SIGNER_MAX_KEYS + 1] = {(char *)SAL_SIGNER_TITLE,
-                                                                            (char *)SAL_SIGNER_ARGUMENT,
-                                                                            (char *)config->root_path,
-                                                                            (char *)config->marks_dir};
+        char *argv[SAL_SIGNER_FIXED_ARGUMENTS + SAL_SIGNER_MAX_KEYS + 1] = {
+                (char *)SAL_SIGNER_TITLE, (char *)SAL_SIGNER_ARGUMENT, (char *)config->root_path,
+                (char *)config->marks_dir, (char *)(config->resumed ? SAL_SIGNER_RESUMED : SAL_SIGNER_NEW)};
         for (size_t i = 0; i < config->key_count; i++)
                 argv[SAL_SIGNER_FIXED_ARGUMENTS + i] = (char *)config->key_paths[i];
         sal_autoclose int ours = -1;

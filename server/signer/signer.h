@@ -35,6 +35,10 @@ struct sal_signer_config {
         const char *const *key_paths; /* PEM, unencrypted; each key serves every role whose keys hold it */
         size_t key_count;             /* 1..SAL_SIGNER_MAX_KEYS */
         const char *marks_dir;        /* made when missing (0700); best not on what a backup restores */
+        /* This server has published before. Marks that are missing then were lost: they begin anew with the minutes
+         * since 2020 as versions, which is above all that was ever given away, since nobody publishes once a minute for
+         * years. Else they begin with none. */
+        bool resumed;
 };
 
 struct sal_signer;

@@ -171,7 +171,7 @@ def test_root_with_new_targets_keys(server, offline):
 
 
 def test_a_root_that_names_keys_which_are_not_here(server, offline):
-    """A client would take it, so the server does; nothing can be signed until the key is there, and that is said."""
+    """A client would take it; but the server could publish nothing from then on, so it says what has to come first."""
     campaign = server.admin.started(c.payload(server.domain))
     machine = server.enroll("m-1")
     before = Public(server)
@@ -181,25 +181,76 @@ def test_a_root_that_names_keys_which_are_not_here(server, offline):
         for role in ("snapshot", "timestamp"):
             offline.with_keys(role, [key])(signed)
 
-    reply = put_root(server.admin, offline.next_root(change=online))
-    assert reply.status == 200, reply
-    told = reply.json()
-    assert told["publication"]["failing_since"] and told["publication"]["detail"]
-    assert any("publishing fails since" in w for w in told["warnings"]), told["warnings"]
-    assert server.ops().get("/readyz").json()["publication"]["state"] == "failing"
-    # What was published stays, and so does the rescue that it names.
-    assert Public(server).files == before.files
+    def delegate(signed):
+        signed["delegations"]["keys"] = {key.id: key.object}
+        signed["delegations"]["roles"][0]["keyids"] = [key.id]
+
+    root = offline.next_root(change=online)
+    reply = put_root(server.admin, root)
+    assert reply.status == 409 and "0 of them" in reply.json()["detail"], reply
+    assert "online_key_next" in json.dumps(reply.json()), reply
+    reply = put_targets(server.admin, *offline.next_targets(change=delegate))
+    assert reply.status == 409 and "campaigns" in reply.json()["detail"], reply
+    assert Public(server).files == before.files and trust(server)["warnings"] == []
     assert machine.says(facts={"fault": campaign.id}) == ("apply", "offered")
-    campaign.must("halt")
     server.stop()
-    path = server.domain.path / "keys" / "online-2.pem"
+    add_next_key(server.domain, key)
+    server.start()
+    assert put_root(server.admin, root).status == 200
+    public = Public(server)
+    assert public.versions["root"] == 2 and len(public.listed) == 1
+    assert trust(server)["warnings"] == []
+
+
+def add_next_key(domain, key, name="online_key_next"):
+    path = domain.path / "keys" / "online-2.pem"
     path.write_bytes(key.pem())
     path.chmod(0o600)
-    server.domain.conf.set("trust.online_key_next", "keys/online-2.pem")
+    domain.conf.set(f"trust.{name}", "keys/online-2.pem")
+
+
+def test_an_online_key_that_was_lost_is_replaced(server, offline):
+    """The server starts without a key that the roles know, says so, halts what is to be halted, and takes a root that
+    names the key it has."""
+    campaign = server.admin.started(c.payload(server.domain))
+    before = Public(server)
+    server.stop()
+    (server.domain.path / "keys" / "online.pem").unlink()
+    key = tuf.Key.generate()
+    add_next_key(server.domain, key, "online_key")
     server.start()
+    assert b"key.of_no_role" in server.log
+    assert server.ops().get("/readyz").json()["publication"]["state"] == "failing"
+    assert "configure the online keys" in trust(server)["publication"]["detail"]
+    assert Public(server).files == before.files
+    assert server.admin.act("POST", f"{campaign.path}/halt", {"reason": "a test"}).status == 200
+    change = offline.with_keys
+    root = offline.next_root(change=lambda signed: [change(role, [key])(signed) for role in ("snapshot", "timestamp")])
+
+    def delegate(signed):
+        signed["delegations"]["keys"] = {key.id: key.object}
+        signed["delegations"]["roles"][0]["keyids"] = [key.id]
+
+    assert put_root(server.admin, root, *offline.next_targets(change=delegate)).status == 200
     public = Public(server)
-    assert public.versions["root"] == 2 and public.listed == {}
-    assert trust(server)["warnings"] == []
+    assert public.versions["root"] == 2 and public.listed == {} and trust(server)["warnings"] == []
+    server.restart()
+    assert Public(server).versions == public.versions
+
+
+def test_lost_marks_do_not_bring_versions_down(server):
+    """The ledger is whole, so this server has published before: what it signs now is above all of it."""
+    server.admin.started(c.payload(server.domain))
+    before = Public(server)
+    server.stop()
+    shutil.rmtree(server.domain.path / "state" / "signer")
+    shutil.rmtree(server.domain.path / "state" / "tuf")
+    server.start()
+    after = Public(server)
+    assert b"publication.marks_lost" in server.log
+    for role in ("timestamp", "snapshot", "campaigns"):
+        assert after.versions[role] > max(before.versions[role], 3_000_000), after.versions
+    assert after.listed == before.listed
 
 
 def test_the_configured_targets_are_of_a_root_between(server, offline):

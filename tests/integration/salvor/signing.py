@@ -75,7 +75,7 @@ class Signer:
     """The process, with its pinned root, its key and a folder for its marks."""
 
     def __init__(self, root, key, marks):
-        self.arguments = ["salvord: signer", "--as-signer", str(root), str(marks), str(key)]
+        self.arguments = ["salvord: signer", "--as-signer", str(root), str(marks), "new", str(key)]
         self.process = None
         self.start()
 

@@ -2,6 +2,8 @@
 /* The high-water marks: they last, they never fall, and a torn write costs nothing that was promised. */
 #include "fixture.h"
 
+#include "base/clock.h"
+
 #include <sys/file.h>
 
 #define DIGEST "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -33,7 +35,7 @@ static int tear_down(void **state) {
 
 static void opens(struct place *p) {
         sal_signer_marks_done(&p->marks);
-        if (sal_signer_marks_open(p->marks_dir, &p->marks, &p->err))
+        if (sal_signer_marks_open(p->marks_dir, false, &p->marks, &p->err))
                 fail_msg("not opened: %s", p->err.detail);
 }
 
@@ -118,8 +120,18 @@ static void the_same_is_not_written_again(void **state) {
         assert_int_equal(p->marks.sequence, sequence);
 }
 
-/* A write that is cut off after any number of bytes, or any byte of it that is wrong, leaves the marks before it: those
- * that were promised last. */
+/* The damaged slot may have held one version more. */
+static void holds_above(const struct place *p, int64_t version) {
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_TIMESTAMP].version, version + 1);
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_SNAPSHOT].version, version + 1);
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_CAMPAIGNS].version, version + 1);
+        assert_string_equal(p->marks.marks[SAL_TUF_FILE_TIMESTAMP].sha256, "");
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_TARGETS].version, 2);
+        assert_string_equal(p->marks.marks[SAL_TUF_FILE_TARGETS].sha256, DIGEST);
+}
+
+/* A write that is cut off after any number of bytes, or any byte of it that is wrong, leaves the marks before it,
+ * raised by what the damaged ones may have been. */
 static void a_torn_slot_falls_back(void **state) {
         struct place *p = *state;
         uint8_t before[SAL_SIGNER_MARKS_BYTES], after[SAL_SIGNER_MARKS_BYTES], torn[SAL_SIGNER_MARKS_BYTES];
@@ -135,18 +147,38 @@ static void a_torn_slot_falls_back(void **state) {
                         torn[at + i] ^= 0x10;
                         write_file(p->path, torn, sizeof torn);
                         opens(p);
-                        holds(p, 10 * round + 6);
+                        holds_above(p, 10 * round + 6);
                         memcpy(torn, before, sizeof torn);
                         memcpy(torn + at, after + at, i);
                         write_file(p->path, torn, sizeof torn);
                         opens(p);
                         /* the first bytes of a slot are the same in both, and the digest is its end */
-                        holds(p, 10 * round + 6);
+                        if (memcmp(torn, before, sizeof torn) == 0)
+                                holds(p, 10 * round + 6);
+                        else
+                                holds_above(p, 10 * round + 6);
                         writes(p, 10 * round + 8);
                         opens(p);
                         holds(p, 10 * round + 8);
                 }
         }
+}
+
+/* Marks of a server that has published before were lost: what comes is above all of the past. */
+static void lost_ones_begin_above_the_past(void **state) {
+        struct place *p = *state;
+        int64_t minutes = (sal_clock_wall_ms() / 1000 - 1577836800) / 60;
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, true, &p->marks, &p->err), SAL_OK);
+        int64_t version = p->marks.marks[SAL_TUF_FILE_TIMESTAMP].version;
+        assert_true(minutes > 3000000 && version >= minutes && version <= minutes + 10);
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_SNAPSHOT].version, version);
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_CAMPAIGNS].version, version);
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_ROOT].version, 0);
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_TARGETS].version, 0);
+        /* they are there now, and stay as they are */
+        sal_signer_marks_done(&p->marks);
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, true, &p->marks, &p->err), SAL_OK);
+        assert_int_equal(p->marks.marks[SAL_TUF_FILE_TIMESTAMP].version, version);
 }
 
 static void both_slots_torn_is_an_error(void **state) {
@@ -161,7 +193,7 @@ static void both_slots_torn_is_an_error(void **state) {
         for (size_t i = 0; i < SAL_ARRAY_LEN(lengths); i++) {
                 write_file(p->path, bytes, lengths[i]);
                 sal_signer_marks_done(&p->marks);
-                assert_int_equal(sal_signer_marks_open(p->marks_dir, &p->marks, &p->err), SAL_E_CORRUPT);
+                assert_int_equal(sal_signer_marks_open(p->marks_dir, false, &p->marks, &p->err), SAL_E_CORRUPT);
                 assert_non_null(strstr(p->err.detail, p->path));
                 assert_non_null(strstr(p->err.hint, "move the damaged file away"));
                 assert_int_equal(p->marks.fd, -1);
@@ -185,7 +217,7 @@ static void versions_out_of_range_are_no_marks(void **state) {
         }
         write_file(p->path, bytes, sizeof bytes);
         sal_signer_marks_done(&p->marks);
-        assert_int_equal(sal_signer_marks_open(p->marks_dir, &p->marks, &p->err), SAL_E_CORRUPT);
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, false, &p->marks, &p->err), SAL_E_CORRUPT);
 }
 
 static void unwritable_is_an_error(void **state) {
@@ -208,10 +240,10 @@ static void one_signer_at_a_time(void **state) {
         struct place *p = *state;
         struct sal_signer_marks second;
         opens(p);
-        assert_int_equal(sal_signer_marks_open(p->marks_dir, &second, &p->err), SAL_E_CONFIG);
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, false, &second, &p->err), SAL_E_CONFIG);
         assert_non_null(strstr(p->err.detail, "another signer holds"));
         sal_signer_marks_done(&p->marks);
-        assert_int_equal(sal_signer_marks_open(p->marks_dir, &second, &p->err), SAL_OK);
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, false, &second, &p->err), SAL_OK);
         sal_signer_marks_done(&second);
 }
 
@@ -222,15 +254,15 @@ static void what_is_no_file_is_refused(void **state) {
         snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", p->dir);
         write_file(elsewhere, "", 0);
         assert_int_equal(symlink(elsewhere, p->path), 0);
-        assert_int_equal(sal_signer_marks_open(p->marks_dir, &p->marks, &p->err), SAL_E_IO);
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, false, &p->marks, &p->err), SAL_E_IO);
         unlink(p->path);
         assert_int_equal(mkfifo(p->path, 0600), 0);
-        assert_int_equal(sal_signer_marks_open(p->marks_dir, &p->marks, &p->err), SAL_E_IO);
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, false, &p->marks, &p->err), SAL_E_IO);
         unlink(p->path);
         assert_int_equal(mkdir(p->path, 0700), 0);
-        assert_int_equal(sal_signer_marks_open(p->marks_dir, &p->marks, &p->err), SAL_E_IO);
+        assert_int_equal(sal_signer_marks_open(p->marks_dir, false, &p->marks, &p->err), SAL_E_IO);
         rmdir(p->path);
-        assert_int_equal(sal_signer_marks_open("/nowhere/at/all", &p->marks, &p->err), SAL_E_IO);
+        assert_int_equal(sal_signer_marks_open("/nowhere/at/all", false, &p->marks, &p->err), SAL_E_IO);
         assert_non_null(strstr(p->err.detail, "/nowhere/at/all"));
 }
 
@@ -240,6 +272,7 @@ int main(void) {
                 TEST(begins_with_none_and_lasts),
                 TEST(never_fall),
                 TEST(digests_last_too),
+                TEST(lost_ones_begin_above_the_past),
                 TEST(the_same_is_not_written_again),
                 TEST(a_torn_slot_falls_back),
                 TEST(both_slots_torn_is_an_error),

@@ -269,7 +269,8 @@ static void a_key_that_left_the_role_signs_no_more(void **state) {
         d->request.roots = roots;
         d->request.root_count = 1;
         domain_add_good(d, "fix", 1);
-        refuses(d, SAL_E_UNTRUSTED, "snapshot takes 1 of its own keys, and 0 of the online keys");
+        refuses(d, SAL_E_UNTRUSTED,
+                "the newest root wants snapshot signed by 1 of 1 keys, and 0 of them are configured here");
 }
 
 static void too_much_is_refused_before_it_is_sent(void **state) {
