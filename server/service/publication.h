@@ -33,8 +33,8 @@
 enum {
         SAL_PUBLICATION_RETRY_MIN_MS = 1000,
         SAL_PUBLICATION_RETRY_MAX_MS = 60000,
-        SAL_PUBLICATION_KEPT_VERSIONS = 8, /* earlier snapshot and campaigns files that are still served: a client may
-                                              be in the middle of them */
+        SAL_PUBLICATION_KEPT_VERSIONS = 64, /* earlier snapshot and campaigns files that are still served: a client may
+                                               be in the middle of them, or see a cached timestamp, for a minute */
         SAL_VIEW_NAME_BYTES = 160,
 };
 
