@@ -132,7 +132,8 @@ bool sal_boot_id_valid(const char *id);
 enum sal_status sal_payload_path_check(const struct sal_json_at *at, const char *key, const char *path, bool wildcards,
                                        struct sal_err *reterr);
 
-/* Says in words what the campaign does to a machine, one line per action, for a person who is about to sign. */
+/* Says in words what the campaign does to a machine, one line per action, for a person who is about to sign. What comes
+ * from the payload is quoted as model/quote.h has it: no name, path or value passes for the words around it. */
 void sal_campaign_describe(const struct sal_campaign *campaign, struct sal_buf *out);
 
 /* The parts of it: one action or one check in a line without its end; the plan's rings, pace and halt in lines. */

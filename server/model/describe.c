@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "model/campaign.h"
+#include "model/quote.h"
 
 static void describe_require(const struct sal_require *require, struct sal_buf *out) {
         char time[SAL_TIME_BYTES];
@@ -21,6 +22,27 @@ static void describe_require(const struct sal_require *require, struct sal_buf *
         }
 }
 
+/* A word of ours, and a name of the payload's behind it. */
+static void put_name(struct sal_buf *out, const char *words, const char *name) {
+        sal_buf_puts(out, words);
+        sal_quote(out, name, SAL_QUOTE_NAME);
+}
+
+static void describe_registry(const struct sal_action *action, struct sal_buf *out) {
+        sal_autobuf struct sal_buf key = SAL_BUF_INIT;
+        sal_autofree char *value = json_dumps(action->registry_value, JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+        sal_buf_printf(&key, "%s\\%s", action->registry_hive, action->registry_key);
+        put_name(out, "set ", key.data);
+        sal_buf_puts(out, ", value ");
+        sal_quote(out, action->registry_name, SAL_QUOTE_VALUE);
+        put_name(out, " (", action->registry_type);
+        sal_buf_puts(out, "), to ");
+        if (json_is_string(action->registry_value))
+                sal_quote(out, json_string_value(action->registry_value), SAL_QUOTE_VALUE);
+        else
+                sal_buf_puts(out, value ? value : "?");
+}
+
 static void describe_mode(const struct sal_action *action, struct sal_buf *out) {
         if (action->mode >= 0)
                 sal_buf_printf(out, ", with mode %04llo", (unsigned long long)action->mode);
@@ -30,36 +52,38 @@ void sal_action_describe(const struct sal_action *action, struct sal_buf *out) {
         char digest[SAL_SHA256_HEX_BYTES];
         switch (action->kind) {
         case SAL_ACTION_DELETE_FILE:
-                sal_buf_printf(out, "delete %s (at most %lld files)", action->path, (long long)action->max_matches);
+                put_name(out, "delete ", action->path);
+                sal_buf_printf(out, " (at most %lld files)", (long long)action->max_matches);
                 break;
         case SAL_ACTION_RENAME_FILE:
-                sal_buf_printf(out, "rename %s to %s", action->path, action->to);
+                put_name(out, "rename ", action->path);
+                put_name(out, " to ", action->to);
                 break;
         case SAL_ACTION_RESTORE_FILE:
-                sal_buf_printf(out, "restore %s from artifact %s (%lld bytes)", action->path, action->artifact.sha256,
+                put_name(out, "restore ", action->path);
+                sal_buf_printf(out, " from artifact %s (%lld bytes)", action->artifact.sha256,
                                (long long)action->artifact.length);
                 describe_mode(action, out);
                 break;
         case SAL_ACTION_WRITE_FILE:
                 sal_sha256_hex(action->content, action->content_len, digest);
-                sal_buf_printf(out, "write %s (%zu bytes, SHA-256 %s)", action->path, action->content_len, digest);
+                put_name(out, "write ", action->path);
+                sal_buf_printf(out, " (%zu bytes, SHA-256 %s)", action->content_len, digest);
                 describe_mode(action, out);
                 break;
         case SAL_ACTION_DISABLE_SERVICE:
-                sal_buf_printf(out, "disable the service %s", action->name);
+                put_name(out, "disable the service ", action->name);
                 break;
         case SAL_ACTION_DISABLE_DRIVER:
-                sal_buf_printf(out, "disable the driver %s", action->name);
+                put_name(out, "disable the driver ", action->name);
                 break;
         case SAL_ACTION_SET_BOOT_ENTRY:
-                sal_buf_printf(out, "boot %s%s", action->entry, action->once ? ", once" : " from now on");
+                put_name(out, "boot ", action->entry);
+                sal_buf_puts(out, action->once ? ", once" : " from now on");
                 break;
-        case SAL_ACTION_SET_REGISTRY_VALUE: {
-                sal_autofree char *value = sal_json_dump(action->registry_value);
-                sal_buf_printf(out, "set %s\\%s, value \"%s\" (%s), to %s", action->registry_hive, action->registry_key,
-                               action->registry_name, action->registry_type, value ? value : "?");
+        case SAL_ACTION_SET_REGISTRY_VALUE:
+                describe_registry(action, out);
                 break;
-        }
         case SAL_ACTION_RUN_SCRIPT:
                 sal_buf_printf(out, "run the script %s (%lld bytes) for at most %lld s", action->artifact.sha256,
                                (long long)action->artifact.length, (long long)action->timeout_seconds);
@@ -77,7 +101,8 @@ void sal_verify_describe(const struct sal_verify *verify, struct sal_buf *out) {
                 [SAL_VERIFY_SHA256_IS] = "has the SHA-256 ",
         };
         const char *digest = verify->kind == SAL_VERIFY_SHA256_IS && !verify->sha256[0] ? "named" : verify->sha256;
-        sal_buf_printf(out, "then check that %s %s%s", verify->path, words[verify->kind], digest);
+        put_name(out, "then check that ", verify->path);
+        sal_buf_printf(out, " %s%s", words[verify->kind], digest);
         describe_require(&verify->require, out);
 }
 
@@ -94,8 +119,9 @@ static void describe_seconds(int64_t seconds, struct sal_buf *out) {
 }
 
 static void describe_ring(const struct sal_ring_plan *ring, struct sal_buf *out) {
-        sal_buf_printf(out, "ring %s: %.4g %% of the machines; each success lets %.4g more be under way", ring->name,
-                       ring->share * 100, ring->growth);
+        put_name(out, "ring ", ring->name);
+        sal_buf_printf(out, ": %.4g %% of the machines; each success lets %.4g more be under way", ring->share * 100,
+                       ring->growth);
         if (ring->soak_seconds > 0) {
                 sal_buf_puts(out, ", and is one after ");
                 describe_seconds(ring->soak_seconds, out);
@@ -129,8 +155,9 @@ void sal_campaign_describe(const struct sal_campaign *campaign, struct sal_buf *
         char until[SAL_TIME_BYTES];
         sal_time_format(campaign->not_before_ms, from);
         sal_time_format(campaign->expires_ms, until);
-        sal_buf_printf(out, "%s version %lld: %s\n", campaign->id, (long long)campaign->version, campaign->title);
-        sal_buf_printf(out, "from %s until %s%s\n", from, until, campaign->drill ? ", as a drill" : "");
+        sal_buf_printf(out, "%s version %lld: ", campaign->id, (long long)campaign->version);
+        sal_quote(out, campaign->title, SAL_QUOTE_PROSE);
+        sal_buf_printf(out, "\nfrom %s until %s%s\n", from, until, campaign->drill ? ", as a drill" : "");
         sal_buf_puts(out, "where ");
         sal_selector_describe(campaign->match, out);
         sal_buf_putc(out, '\n');

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/selector.h"
 
+#include "model/quote.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,17 +340,6 @@ bool sal_selector_match(const struct sal_selector *selector, const struct sal_fa
         return match_node(&selector->root, facts);
 }
 
-/* A value as a person reads it: control bytes must not reach a terminal, and an empty value must be seen. */
-static void describe_text(const char *text, struct sal_buf *out) {
-        bool quote = *text == '\0' || strpbrk(text, " ,()\"") != NULL;
-        if (quote)
-                sal_buf_putc(out, '"');
-        for (; *text; text++)
-                sal_buf_putc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-        if (quote)
-                sal_buf_putc(out, '"');
-}
-
 static void describe_node(const struct node *node, bool nested, struct sal_buf *out) {
         const struct op_info *op = &ops[node->op];
         if (node->op == OP_NOT) {
@@ -374,7 +365,7 @@ static void describe_node(const struct node *node, bool nested, struct sal_buf *
         sal_buf_puts(out, op->words);
         for (size_t i = 0; i < node->count; i++) {
                 sal_buf_puts(out, i ? ", " : "");
-                describe_text(node->texts[i], out);
+                sal_quote(out, node->texts[i], SAL_QUOTE_VALUE);
         }
 }
 

@@ -233,14 +233,21 @@ static void description_reads_as_a_sentence(void **state) {
                 const char *text, *words;
         } cases[] = {
                 {"{\"all\":[{\"fact\":\"os\",\"eq\":\"windows\"},{\"fact\":\"failing_module\",\"glob\":\"csagent*\"}]}",
-                 "os is windows and failing_module matches csagent*"},
+                 "os is \"windows\" and failing_module matches \"csagent*\""},
                 {"{\"all\":[]}", "any machine"},
                 {"{\"any\":[]}", "no machine"},
-                {"{\"not\":{\"fact\":\"os\",\"in\":[\"a\",\"b c\",\"\"]}}", "not os is one of a, \"b c\", \"\""},
+                {"{\"not\":{\"fact\":\"os\",\"in\":[\"a\",\"b c\",\"\"]}}", "not os is one of \"a\", \"b c\", \"\""},
                 {"{\"all\":[{\"fact\":\"a\",\"exists\":true},{\"any\":[{\"fact\":\"b\",\"lt\":\"10.0\"},"
                  "{\"fact\":\"c\",\"exists\":false}]}]}",
-                 "a is known and (b is below 10.0 or c is not known)"},
-                {"{\"fact\":\"a\",\"eq\":\"x\\u001b[2Jy\"}", "a is x?[2Jy"},
+                 "a is known and (b is below \"10.0\" or c is not known)"},
+                {"{\"fact\":\"a\",\"eq\":\"x\\u001b[2J?y\"}", "a is \"x\\u{001b}[2J?y\""},
+                /* what would pass for the sentence around it */
+                {"{\"all\":[{\"fact\":\"os\",\"ne\":\"mac os\\\" and model is \\\"Kiosk 7\"}]}",
+                 "os is not \"mac os\\\" and model is \\\"Kiosk 7\""},
+                {"{\"all\":[{\"not\":{\"fact\":\"os\",\"eq\":\"mac os\\\") and (model is \\\"Kiosk 7\"}}]}",
+                 "not os is \"mac os\\\") and (model is \\\"Kiosk 7\""},
+                {"{\"fact\":\"os\",\"in\":[\"a, b\",\"c\\\" or \\\"d\",\"e\\\\\",\"\\u202e\"]}",
+                 "os is one of \"a, b\", \"c\\\" or \\\"d\", \"e\\\\\", \"\\u{202e}\""},
         };
         for (size_t n = 0; n < SAL_ARRAY_LEN(cases); n++) {
                 sal_auto(sal_selector) struct sal_selector *selector = NULL;
