@@ -2,12 +2,14 @@
 #include "sign_words.h"
 
 #include "base/clock.h"
+#include "model/quote.h"
 #include "out.h"
 #include "trust/dsse.h"
+#include "wrap.h"
 
 #include <string.h>
 
-enum { LABEL_COLUMNS = 10, CONTENT_MAX_BYTES = 1024 };
+enum { CONTENT_MAX_BYTES = 1024 };
 
 void sal_sign_digest(const void *payload, size_t len, char ret[static SAL_SHA256_HEX_BYTES]) {
         sal_autobuf struct sal_buf pae = SAL_BUF_INIT;
@@ -15,16 +17,26 @@ void sal_sign_digest(const void *payload, size_t len, char ret[static SAL_SHA256
         sal_sha256_hex(pae.data ? pae.data : "", pae.len, ret);
 }
 
-/* Lines of text, harmless, the first behind a label and the others below it. */
 static void put(FILE *stream, const char *label, const char *text) {
-        do {
-                size_t len = strcspn(text, "\n");
-                sal_autobuf struct sal_buf line = SAL_BUF_INIT;
-                sal_safe_append(&line, text, len);
-                fprintf(stream, "%-*s%s\n", LABEL_COLUMNS, label, line.data ? line.data : "");
-                text += len + (text[len] == '\n');
-                label = "";
-        } while (*text);
+        sal_wrap_put(stream, sal_wrap_columns(stream), label, text);
+}
+
+/* Lines of a text that is not ours, each behind a bar that none of ours begins with. */
+static void put_quoted(struct sal_buf *out, const char *bar, const char *text, size_t len) {
+        const char *end = text + len;
+        while (text < end) {
+                const char *stop = memchr(text, '\n', (size_t)(end - text));
+                sal_buf_puts(out, bar);
+                sal_buf_append(out, text, (size_t)((stop ? stop : end) - text));
+                text = stop ? stop + 1 : end;
+        }
+}
+
+static bool is_ascii(const char *text, size_t len) {
+        for (size_t i = 0; i < len; i++)
+                if ((unsigned char)text[i] >= 0x80)
+                        return false;
+        return true;
 }
 
 static struct sal_policy_action action_of(const struct sal_action *action) {
@@ -47,11 +59,14 @@ static void describe_class(const struct sal_sign_words *words, const struct sal_
                 const struct sal_policy_author author = sal_policy_author(words->policy, class->authors[i]);
                 bool signed_it = has_signed(words, author.key);
                 struct sal_buf *list = signed_it ? &done : &open;
-                sal_buf_printf(list, "%s%s", list->len ? ", " : "", author.name);
+                sal_buf_puts(list, list->len ? ", " : "");
+                sal_quote(list, author.name, SAL_QUOTE_NAME);
                 if (signed_it)
                         sal_key_set_add(&have, author.key);
         }
-        sal_buf_printf(out, "class %s: ", class->name);
+        sal_buf_puts(out, "class ");
+        sal_quote(out, class->name, SAL_QUOTE_NAME);
+        sal_buf_puts(out, ": ");
         if (words->signed_by)
                 sal_buf_printf(out, "%zu of %d signatures", have.count, class->threshold);
         else
@@ -94,20 +109,35 @@ static void show_classes(FILE *stream, const struct sal_sign_words *words) {
 
 /* ---- what happens ---- */
 
-/* What write_file writes, when it is short and nothing but text. */
-static void describe_content(const struct sal_action *action, struct sal_buf *out) {
-        if (action->kind != SAL_ACTION_WRITE_FILE || !action->content_len || action->content_len > CONTENT_MAX_BYTES)
-                return;
-        for (size_t i = 0; i < action->content_len; i++)
-                if (action->content[i] == 0 || (action->content[i] < 0x20 && !strchr("\t\r\n", action->content[i])))
-                        return;
-        const char *at = (const char *)action->content, *end = at + action->content_len;
-        while (at < end) {
-                const char *stop = memchr(at, '\n', (size_t)(end - at));
-                sal_buf_puts(out, "\n   | ");
-                sal_buf_append(out, at, (size_t)((stop ? stop : end) - at));
-                at = stop ? stop + 1 : end;
+/* Why the content is not shown, or NULL. */
+static const char *hidden_because(const struct sal_action *action) {
+        if (action->content_len > CONTENT_MAX_BYTES)
+                return "it is too long";
+        for (size_t i = 0; i < action->content_len; i++) {
+                const uint8_t c = action->content[i];
+                if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f)
+                        return "it is no plain text";
         }
+        return NULL;
+}
+
+/* What write_file writes; what is not shown is said, for a signer would take silence for nothing. */
+static void describe_content(const struct sal_campaign *campaign, const struct sal_action *action,
+                             struct sal_buf *out) {
+        if (action->kind != SAL_ACTION_WRITE_FILE || !action->content_len)
+                return;
+        const char *content = (const char *)action->content;
+        const char *hidden = hidden_because(action);
+        if (hidden) {
+                sal_buf_printf(out,
+                               "\n   its content is NOT shown, for %s: `salvorctl campaign payload %s@%lld` has it, in "
+                               "base64",
+                               hidden, campaign->id, (long long)campaign->version);
+                return;
+        }
+        put_quoted(out, "\n   | ", content, action->content_len);
+        if (!is_ascii(content, action->content_len))
+                sal_buf_puts(out, "\n   its content contains letters that are not ASCII; some look like others");
 }
 
 static void show_actions(FILE *stream, const struct sal_sign_words *words) {
@@ -116,12 +146,14 @@ static void show_actions(FILE *stream, const struct sal_sign_words *words) {
                 sal_autobuf struct sal_buf text = SAL_BUF_INIT;
                 sal_buf_printf(&text, "%zu. ", i + 1);
                 sal_action_describe(&campaign->actions[i], &text);
-                describe_content(&campaign->actions[i], &text);
+                describe_content(campaign, &campaign->actions[i], &text);
                 const struct sal_policy_class *class = class_of(words, &campaign->actions[i]);
-                if (class)
-                        sal_buf_printf(&text, "\n   class %s", class->name);
-                else if (words->policy)
+                if (class) {
+                        sal_buf_puts(&text, "\n   class ");
+                        sal_quote(&text, class->name, SAL_QUOTE_NAME);
+                } else if (words->policy) {
                         sal_buf_puts(&text, "\n   NO class of the policy holds this action: no machine will take it");
+                }
                 put(stream, i ? "" : "does", text.data ? text.data : "");
         }
         sal_autobuf struct sal_buf after = SAL_BUF_INIT;
@@ -142,8 +174,9 @@ static void show_reach(FILE *stream, const struct sal_sign_words *words) {
         const json_t *rings = json_object_get(words->reach, "rings");
         for (size_t i = 0; i < json_array_size(rings); i++) {
                 const json_t *ring = json_array_get(rings, i);
-                sal_buf_printf(&text, "%s%s %lld", i ? ", " : ": ", sal_text(ring, "name"),
-                               (long long)sal_number(ring, "matching"));
+                sal_buf_puts(&text, i ? ", " : ": ");
+                sal_quote(&text, sal_text(ring, "name"), SAL_QUOTE_NAME);
+                sal_buf_printf(&text, " %lld", (long long)sal_number(ring, "matching"));
         }
         put(stream, "reach", text.data ? text.data : "");
 }
@@ -170,15 +203,29 @@ static void show_dates(FILE *stream, const struct sal_campaign *campaign) {
         put(stream, "when", text.data ? text.data : "");
 }
 
+static void show_head(FILE *stream, const struct sal_campaign *campaign) {
+        sal_autobuf struct sal_buf head = SAL_BUF_INIT;
+        sal_buf_printf(&head, "%s version %lld: ", campaign->id, (long long)campaign->version);
+        sal_quote(&head, campaign->title, SAL_QUOTE_PROSE);
+        put_quoted(&head, "\n| ", campaign->summary, strlen(campaign->summary));
+        for (size_t i = 0; i < campaign->link_count; i++) {
+                sal_buf_puts(&head, "\nlink ");
+                sal_quote(&head, campaign->links[i], SAL_QUOTE_NAME);
+        }
+        const struct {
+                const char *name, *text;
+        } parts[] = {{"title", campaign->title}, {"summary", campaign->summary}};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(parts); i++)
+                if (!is_ascii(parts[i].text, strlen(parts[i].text)))
+                        sal_buf_printf(&head, "\nthe %s contains letters that are not ASCII; some look like others",
+                                       parts[i].name);
+        put(stream, "campaign", head.data ? head.data : "");
+}
+
 void sal_sign_show(FILE *stream, const struct sal_sign_words *words) {
         const struct sal_campaign *campaign = words->campaign;
-        sal_autobuf struct sal_buf head = SAL_BUF_INIT, plan = SAL_BUF_INIT;
-        sal_buf_printf(&head, "%s version %lld: %s", campaign->id, (long long)campaign->version, campaign->title);
-        if (*campaign->summary)
-                sal_buf_printf(&head, "\n%s", campaign->summary);
-        for (size_t i = 0; i < campaign->link_count; i++)
-                sal_buf_printf(&head, "\n%s", campaign->links[i]);
-        put(stream, "campaign", head.data ? head.data : "");
+        sal_autobuf struct sal_buf plan = SAL_BUF_INIT;
+        show_head(stream, campaign);
         show_where(stream, campaign);
         show_reach(stream, words);
         show_actions(stream, words);
