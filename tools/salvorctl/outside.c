@@ -4,6 +4,7 @@
 #include "command.h"
 #include "confirm.h"
 #include "fetch.h"
+#include "model/quote.h"
 #include "out.h"
 #include "put.h"
 #include "trust/dsse.h"
@@ -152,6 +153,32 @@ static enum sal_status read_foreign(struct sal_ctl *ctl, const struct sal_ctl_ca
         return *ret ? SAL_OK : sal_fail(reterr, SAL_E_NOMEM, "no memory for a signature");
 }
 
+/* "key ID (author-1)": a file's "keyid" is a hint that anyone may write, so this is the author's key that verifies. */
+static void describe_signer(struct sal_ctl *ctl, const struct sal_ctl_campaign *name, const json_t *signature,
+                            struct sal_buf *out) {
+        sal_autoreply struct sal_client_reply reply = SAL_CLIENT_REPLY_INIT;
+        sal_auto(sal_campaign) struct sal_campaign *campaign = NULL;
+        sal_auto(sal_policy) struct sal_policy *policy = NULL;
+        sal_autofree char *bytes = NULL;
+        sal_autofree uint8_t *sig = NULL;
+        size_t len = 0, sig_len = 0;
+        const char *text = sal_text(signature, "sig");
+        if (!sal_base64_decode(text, strlen(text), &sig, &sig_len) &&
+            !sal_ctl_fetch_payload(ctl, name, &reply, &campaign, NULL) &&
+            !sal_ctl_fetch_policy(ctl, &bytes, &len, NULL) && !sal_policy_parse(bytes, len, &policy, NULL))
+                for (size_t i = 0; i < sal_policy_author_count(policy); i++) {
+                        const struct sal_policy_author author = sal_policy_author(policy, i);
+                        if (!sal_dsse_verify_one(SAL_CAMPAIGN_TYPE, reply.body.data, reply.body.len, author.key, sig,
+                                                 sig_len))
+                                continue;
+                        sal_buf_printf(out, "key %s (", sal_public_key_id(author.key));
+                        sal_quote(out, author.name, SAL_QUOTE_NAME);
+                        sal_buf_putc(out, ')');
+                        return;
+                }
+        sal_buf_puts(out, "a key that could not be told; `campaign show` names it");
+}
+
 static enum sal_status check_attach_use(const struct sal_ctl *ctl, struct sal_err *reterr) {
         bool keyid = sal_ctl_has(ctl, SAL_OPT_KEYID), signature = sal_ctl_has(ctl, SAL_OPT_SIGNATURE);
         if (keyid != signature)
@@ -184,10 +211,13 @@ static enum sal_status run_attach(struct sal_ctl *ctl, struct sal_err *reterr) {
                 status = sal_ctl_confirm_campaign(answer, name.id, name.version, NULL, reterr);
         if (status)
                 return status;
-        if (ctl->json)
+        if (ctl->json) {
                 sal_out_json(answer);
-        else
-                sal_out_line(stdout, "attached the signature of key ", sal_text(signature, "keyid"), NULL);
+                return SAL_OK;
+        }
+        sal_autobuf struct sal_buf signer = SAL_BUF_INIT;
+        describe_signer(ctl, &name, signature, &signer);
+        sal_out_line(stdout, "attached the signature of ", signer.data ? signer.data : "", NULL);
         return SAL_OK;
 }
 
