@@ -14,6 +14,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import termios
 import time
 
 import pytest
@@ -565,9 +566,10 @@ def test_scrypt_is_good_too(made, tmp_path, secret):
 class Terminal:
     """A program whose controlling terminal is ours to type at."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, columns=0):
         pid, self.fd = pty.fork()
         if pid == 0:
+            termios.tcsetwinsize(0, (0, columns))
             os.execv(program("salvorctl"), [program("salvorctl"), *map(str, args)])
         self.pid = pid
         self.said = ""

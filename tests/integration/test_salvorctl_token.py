@@ -323,7 +323,7 @@ def test_what_is_shown(server, ctl):
     done = ctl(*sign, domain.path / "keys" / "author-2.pem")
     assert done.returncode == 0, done
     names = policy["classes"][0]["authors"]
-    for words in ("shown version 1: Test campaign shown", "All of it.", "os is windows", "only machines that ask for a drill",
+    for words in ('shown version 1: "Test campaign shown"', "| All of it.", 'os is "windows"', "only machines that ask for a drill",
                   "2 known machines match now: all 2", "1. delete ${SYSTEM}/drivers/bad.sys", "ab" * 32, "2. write ${BOOT}/note.txt",
                   "| hello", "| world", f"class {policy['classes'][0]['name']}", "from " + payload["not_before"],
                   "halts older", "ring all: 100 %", f"0 of 2 signatures; may sign: {', '.join(names)}",
@@ -333,6 +333,97 @@ def test_what_is_shown(server, ctl):
     assert f"1 of 2 signatures ({names[1]})" in again.stderr and again.stdout.endswith(": ready\n")
     done = ctl(*sign, domain.path / "keys" / "targets-1.pem")
     assert done.returncode == 6 and "no author" in done.stderr
+
+
+def words_for(ctl, tmp_path, **members):
+    """What a person sees who signs such a payload, in lines."""
+    domain = Domain(tmp_path / "domain")
+    path = tmp_path / "payload"
+    path.write_text(json.dumps(campaign.payload(domain, "fix", **members), ensure_ascii=False))
+    sign = ("campaign", "sign", "--payload", path, "--key", domain.path / "keys" / "author-1.pem", "--policy", domain.policy_path)
+    done = ctl(*sign)
+    assert done.returncode == 0, done
+    return done.stderr.splitlines()
+
+
+LABELS = ["campaign", "where", "does", "when", "pace", "needs", "domain", "digest", "notice:"]
+
+# What would pass for words of salvorctl's -> the line that is shown; None for one that no line may be.
+FORGED = {
+    "a quote in a value": (
+        {"match": {"all": [{"fact": "os", "ne": 'mac os" and model is "Kiosk 7'}]}},
+        'where     os is not "mac os\\" and model is \\"Kiosk 7"'),
+    "a parenthesis in a value": (
+        {"match": {"all": [{"not": {"fact": "os", "eq": 'mac os") and (model is "Kiosk 7'}}]}},
+        'where     not os is "mac os\\") and (model is \\"Kiosk 7"'),
+    "a control byte in a value": (
+        {"match": {"fact": "os", "eq": "a\x1b[2J"}}, 'where     os is "a\\u{001b}[2J"'),
+    "a rename in a path": (
+        {"actions": [{"kind": "rename_file", "path": "${SYSTEM}/lib/a to ${SYSTEM}/lib/b", "to": "${SYSTEM}/lib/c"}]},
+        'does      1. rename "${SYSTEM}/lib/a to ${SYSTEM}/lib/b" to ${SYSTEM}/lib/c'),
+    "padding in a path": (
+        {"actions": [{"kind": "delete_file", "path": "${SYSTEM}/lib/bad.sys (at most 1 files)" + " " * 30 + "b"}]},
+        'does      1. delete "${SYSTEM}/lib/bad.sys (at most 1 files)'),
+    "a space at the end": (
+        {"actions": [{"kind": "delete_file", "path": "${SYSTEM}/lib/bad.sys "}]},
+        'does      1. delete "${SYSTEM}/lib/bad.sys " (at most 64 files)'),
+    "a letter that looks like another": (
+        {"actions": [{"kind": "delete_file", "path": "${SYSTEM}/lib/b\u0430d.sys"}]},
+        'does      1. delete "${SYSTEM}/lib/b\\u{0430}d.sys" (at most 64 files)'),
+    "a service": (
+        {"actions": [{"kind": "disable_service", "name": "a (b) then check"}]},
+        'does      1. disable the service "a (b) then check"'),
+    "a boot entry": (
+        {"actions": [{"kind": "set_boot_entry", "entry": "e; f", "once": True}]}, 'does      1. boot "e; f", once'),
+    "a title": (
+        {"title": "Fix" + " " * 60 + "where     os is linux"}, None),
+    "a title of other letters": (
+        {"title": "b\u0430d"}, "          the title contains letters that are not ASCII; some look like others"),
+    "a summary": (
+        {"summary": "Removes it." + " " * 59 + "where     os is linux" + " " * 49 + "does      1. nothing\nneeds     nothing"},
+        "          | needs     nothing"),
+    "a summary of other letters": (
+        {"summary": "b\u0430d"}, "          the summary contains letters that are not ASCII; some look like others"),
+    "content like our words": (
+        {"actions": [{"kind": "write_file", "path": "${BOOT}/x", "content_base64": base64.b64encode(
+            b"end\n             class all\nneeds     nothing").decode()}]},
+        "             | needs     nothing"),
+    "content that is too long": (
+        {"actions": [{"kind": "write_file", "path": "${BOOT}/x", "content_base64": base64.b64encode(
+            b"#!/bin/sh\n" + b"\n" * 6000 + b"rm -rf /\n").decode()}]},
+        "             its content is NOT shown, for it is too long: `salvorctl campaign"),
+    "content that is no text": (
+        {"actions": [{"kind": "write_file", "path": "${BOOT}/x", "content_base64": base64.b64encode(b"\x1b[2J").decode()}]},
+        "             its content is NOT shown, for it is no plain text: `salvorctl"),
+    "content with a NUL": (
+        {"actions": [{"kind": "write_file", "path": "${BOOT}/x", "content_base64": base64.b64encode(b"a\0b").decode()}]},
+        "             its content is NOT shown, for it is no plain text: `salvorctl"),
+    "lines of content that end in CR": (
+        {"actions": [{"kind": "write_file", "path": "${BOOT}/x", "content_base64": base64.b64encode(b"a\r\nb\r\n").decode()}]},
+        "             | b\\x0d"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_nothing_of_a_payload_passes_for_words_of_ours(ctl, tmp_path, what):
+    members, line = FORGED[what]
+    lines = words_for(ctl, tmp_path, **members)
+    assert line is None or line in lines, "\n".join(lines)
+    assert [shown.split()[0] for shown in lines if shown[0] != " "] == LABELS
+    assert all(len(shown) <= 80 for shown in lines if not shown.startswith("notice:"))
+    assert all(shown.isascii() and shown.isprintable() for shown in lines) or what.endswith("other letters")
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+def test_lines_are_broken_before_the_terminal_does(ctl, tmp_path, columns):
+    """A terminal that breaks them would begin a line of the payload's in the first column."""
+    words_for(ctl, tmp_path, summary="word " * 50 + "x" * 300 + "\u65e5" * 100, title="t" * 200)
+    key = tmp_path / "domain" / "keys" / "author-1.pem"
+    terminal = Terminal("campaign", "sign", "--payload", tmp_path / "payload", "--key", key, columns=columns)
+    lines = terminal.expect("Sign this").splitlines()
+    terminal.type("no\n")
+    terminal.end()
+    assert max(len(line) + sum(not c.isascii() for c in line) for line in lines) <= max(columns, 40)
 
 
 def test_a_policy_of_ones_own(ctl, tmp_path):
@@ -448,6 +539,17 @@ def test_payload_means_the_version_that_is_to_be_signed(server, ctl, tmp_path):
     at = ("-C", server.domain.path, "campaign", "payload")
     assert ctl(*at, "fix").stdout == second and ctl(*at, "fix", "--pae").stdout.endswith(second)
     assert '"version": 1,' in ctl(*at, "fix@1").stdout
+
+
+def test_attach_names_the_key_that_verifies(server, ctl, tmp_path):
+    """The file's "keyid" is a hint that anyone may write."""
+    draft(server)
+    key, other = server.domain.key("author-1"), server.domain.key("author-3")
+    body = server.admin.client.get("/api/v1/campaigns/fix/1/payload").body
+    (tmp_path / "sig").write_text(json.dumps({**keys.signature(key, body), "keyid": keys.keyid(other)}))
+    done = ctl("-C", server.domain.path, "campaign", "attach", "fix", tmp_path / "sig")
+    name = next(author["name"] for author in server.domain.policy()["authors"] if author["keyid"] == keys.keyid(key))
+    assert done.returncode == 0 and done.stdout == f"attached the signature of key {keys.keyid(key)} ({name})\n", done
 
 
 @pytest.mark.parametrize("what, code, words", [
