@@ -146,6 +146,21 @@ static void warn_campaigns(struct sal_service *service,
         sal_snapshot_unref(snapshot);
 }
 
+/* ---- a key that is online and offline at once ---- */
+
+static void warn_separation(struct sal_service *service,
+                            void (*each)(void *arg, const struct sal_trust_warning *warning), void *arg) {
+        struct sal_view *view = service->publication ? sal_publication_view(service->publication) : NULL;
+        struct sal_trust_warning warning = {.event = "trust.key_online", .subject = ""};
+        struct sal_err why = {0};
+        if (sal_trust_store_check_separation(view ? view->trust : service->trust, NULL, &why)) {
+                snprintf(warning.text, sizeof warning.text, "%s; replace one of them (salvorctl trust draft)",
+                         why.detail);
+                each(arg, &warning);
+        }
+        sal_view_unref(view);
+}
+
 /* ---- all of it ---- */
 
 static void warn_publication(struct sal_service *service,
@@ -173,6 +188,7 @@ void sal_trust_each_warning(struct sal_service *service, int64_t now_ms,
                         warn_expiry(&expiries[file], (enum sal_tuf_file)file, now_ms, &warning);
                         each(arg, &warning);
                 }
+        warn_separation(service, each, arg);
         warn_publication(service, each, arg);
         warn_campaigns(service, each, arg);
 }

@@ -30,14 +30,16 @@ void sal_trust_expiries(struct sal_service *service, struct sal_trust_expiry ret
 
 /* What a person should see to. */
 struct sal_trust_warning {
-        const char *event;    /* "trust.expires", "trust.expired", "publication.failing" or "trust.not_allowed" */
+        const char *event;    /* "trust.expires", "trust.expired", "trust.key_online", "publication.failing" or
+                               "trust.not_allowed" */
         const char *subject;  /* the role, "", or "<id>@<version>" */
         int64_t seconds_left; /* of expiry; else 0 */
         char text[SAL_TRUST_WARNING_TEXT_BYTES]; /* a sentence, with what mends it */
 };
 
 /* Calls each(arg, warning) for all there are: root and targets SAL_TRUST_EXPIRY_WARNING_DAYS ahead, online roles that
- * are not renewed, a publication that fails, live campaigns that the trust policy does not allow any more. */
+ * are not renewed, a key that is online and offline at once, a publication that fails, live campaigns that the trust
+ * policy does not allow any more. */
 void sal_trust_each_warning(struct sal_service *service, int64_t now_ms,
                             void (*each)(void *arg, const struct sal_trust_warning *warning), void *arg);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/trust_internal.h"
 
+#include "trust/separation.h"
 #include "trust/updater.h"
 
 #include <stdio.h>
@@ -117,6 +118,16 @@ enum sal_status sal_trust_set_targets(struct sal_trust_store *store, const char 
         store->parsed = SAL_STEAL(parsed);
         store->policy = SAL_STEAL(rules);
         return SAL_OK;
+}
+
+static struct sal_tuf_said said_by(const struct sal_trust_store *store) {
+        return (struct sal_tuf_said){.root = store->root, .targets = store->parsed, .policy = store->policy};
+}
+
+enum sal_status sal_trust_store_check_separation(const struct sal_trust_store *store,
+                                                 const struct sal_trust_store *before, struct sal_err *reterr) {
+        const struct sal_tuf_said now = said_by(store), then = before ? said_by(before) : (struct sal_tuf_said){0};
+        return sal_tuf_check_separation(&now, before ? &then : NULL, reterr);
 }
 
 /* ---- what is handed in ---- */
@@ -242,6 +253,8 @@ enum sal_status sal_trust_store_with_root(const struct sal_trust_store *store, c
         else if (!status)
                 status = keep_targets(next, store, reterr);
         if (!status)
+                status = sal_trust_store_check_separation(next, store, reterr);
+        if (!status)
                 *ret = SAL_STEAL(next);
         return status;
 }
@@ -256,6 +269,8 @@ enum sal_status sal_trust_store_with_targets(const struct sal_trust_store *store
         enum sal_status status = sal_tuf_root_load(newest->bytes, newest->len, &next->root, reterr);
         if (!status)
                 status = step_targets(next, store, targets, policy, now_ms, reterr);
+        if (!status)
+                status = sal_trust_store_check_separation(next, store, reterr);
         if (!status)
                 *ret = SAL_STEAL(next);
         return status;

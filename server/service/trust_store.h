@@ -54,7 +54,8 @@ SAL_DEFINE_CLEANUP(sal_trust_store, sal_trust_store_unref)
  * sign are refused too (hand in a root that both sets verify, or the targets first): `targets` may be given with it and
  * then replaces them (their version has to be higher all the same); NULL: the old ones stay. Errors: SAL_E_CONFLICT
  * (not the very next version; the chain is full), SAL_E_UNTRUSTED, SAL_E_FORBIDDEN (targets list or delegate what is
- * not theirs), SAL_E_REFUSED (expired), SAL_E_TOO_LARGE, SAL_E_MALFORMED, SAL_E_INVALID, SAL_E_NOMEM. */
+ * not theirs), SAL_E_REFUSED (expired), SAL_E_TOO_LARGE, SAL_E_MALFORMED, SAL_E_INVALID (a key that is online and
+ * offline at once, too), SAL_E_NOMEM. */
 enum sal_status sal_trust_store_with_root(const struct sal_trust_store *store, const char *bytes, size_t len,
                                           const struct sal_trust_text *targets, const struct sal_trust_text *policy,
                                           int64_t now_ms, struct sal_trust_store **ret, struct sal_err *reterr);
@@ -64,6 +65,11 @@ enum sal_status sal_trust_store_with_root(const struct sal_trust_store *store, c
 enum sal_status sal_trust_store_with_targets(const struct sal_trust_store *store, const struct sal_trust_text *targets,
                                              const struct sal_trust_text *policy, int64_t now_ms,
                                              struct sal_trust_store **ret, struct sal_err *reterr);
+
+/* sal_tuf_check_separation (trust/separation.h) for all that a store holds. `before` NULL: every fault counts. What is
+ * handed in brings none that the store before does not have; a store that is loaded may have some, and is warned of. */
+enum sal_status sal_trust_store_check_separation(const struct sal_trust_store *store,
+                                                 const struct sal_trust_store *before, struct sal_err *reterr);
 
 /* Writes what differs from `before` to the ledger, in the transaction of the act; targets and policy in any case, so
  * that what was believed under a root is at hand whatever becomes of the configured files. */

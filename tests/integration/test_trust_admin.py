@@ -567,6 +567,69 @@ def test_it_serves_with_an_expired_targets_file(domain):
     server.stop()
 
 
+# ---- keys that are online and offline at once ----
+
+
+def usurping(offline, role):
+    """A change of root that gives the online key an offline role."""
+    online = tuf.Key.load(offline.domain.path / "keys" / "online.pem")
+    return online, offline.with_keys(role, [online])
+
+
+def with_author(offline, name, key, **more):
+    """The next policy, in which this key alone may sign everything."""
+    policy = offline.next_policy(**more)
+    policy["authors"].append(tuf.author_entry(name, key))
+    for one in policy["classes"]:
+        one["authors"].append(name)
+        one["threshold"] = 1
+    return policy
+
+
+@pytest.mark.parametrize("role", ["root", "targets"])
+def test_an_online_key_gets_no_offline_role(shared, holders, refused, role):
+    online, change = usurping(holders, role)
+    before = trust(shared)
+    signers = holders.keys("root") + [online]
+    targets = holders.next_targets(signers=[online]) if role == "targets" else ()
+    reply = put_root(shared.admin, holders.next_root(change=change, signers=signers), *targets)
+    at = ("/root" if targets else "") + f"/signed/roles/{role}"
+    refuse(refused, shared, reply, 400, "invalid", at, f"is online (timestamp, snapshot, campaigns) and cannot be a key of {role} too")
+    assert online.id in reply.json()["detail"] and trust(shared) == before
+
+
+def test_an_online_key_is_no_author(shared, holders, refused):
+    online = tuf.Key.load(holders.domain.path / "keys" / "online.pem")
+    before = trust(shared)
+    reply = put_targets(shared.admin, *holders.next_targets(with_author(holders, "evil", online)))
+    refuse(refused, shared, reply, 400, "invalid", "/policy/authors/3", f'the key {online.id} is online')
+    assert 'cannot be the author "evil" too' in reply.json()["detail"] and trust(shared) == before
+
+
+def test_a_server_begins_with_such_a_key_and_says_so(domain):
+    """A start is not refused for it, nor is what revokes; the log, /readyz and GET /trust (so salvorctl status) say it."""
+    offline = Offline(domain)
+    online = tuf.Key.load(domain.path / "keys" / "online.pem")
+    targets, policy = offline.next_targets(with_author(offline, "evil", online))
+    (domain.path / "2.targets.json").write_text(targets)
+    (domain.path / "2.policy.json").write_text(policy)
+    domain.conf.set("trust.targets", "2.targets.json")
+    domain.conf.set("trust.policy", "2.policy.json")
+    server = Server(domain).start()
+    warning, = trust(server)["warnings"]
+    assert f'{online.id} is online (timestamp, snapshot, campaigns) and cannot be the author "evil" too' in warning, warning
+    until(lambda: b"trust.key_online" in server.log, "the log says so")
+    assert server.ops().get("/readyz").json()["warnings"] == [warning]
+    offline.took(targets, policy)
+    targets, policy = offline.next_targets(offline.next_policy(revoked=["gone"]))
+    assert put_targets(server.admin, targets, policy).status == 200
+    assert trust(server)["warnings"] == [warning]
+    offline.took(targets, policy)
+    assert put_targets(server.admin, *offline.next_targets(offline.next_policy(without=["evil"]))).status == 200
+    assert trust(server)["warnings"] == []
+    server.stop()
+
+
 def test_the_answer_is_as_published(shared):
     """Against the schema, each time."""
     schema.check_inline({"$ref": "#/components/schemas/Trust"}, trust(shared))

@@ -179,6 +179,10 @@ def test_an_author_in_one_class(desk):
     (["--policy", "trust-policy.json"], 2, "takes no --policy"),
     (["--revoke", "x"], 2, "takes no --revoke"),
     (["--new"], 2, "--new"),
+    (["--add", "root=online.pub"], 1, "is online (timestamp, snapshot) and cannot be a key of root too"),
+    (["--add", "targets=online.pub"], 1, "is online (timestamp, snapshot) and cannot be a key of targets too"),
+    (["--add", "timestamp=root-2.pub"], 1, "is online (timestamp) and cannot be a key of root too"),
+    (["--drop", "timestamp=online.pub", "--add", "timestamp=spare.pub", "--add", "root=online.pub"], 1, "is online (snapshot)"),
 ])
 def test_a_root_that_would_not_do(desk, more, code, says):
     done = draft_root(desk, *more, code=code)
@@ -342,6 +346,53 @@ def test_a_root_without_consistent_snapshots_does_not_hold(desk):
     assert done.returncode == 1 and "must be true" in done.stderr
 
 
+def test_an_online_key_is_no_root_key(desk):
+    """Whoever takes the server over would sign roots: said of a file that another program wrote."""
+    draft_root(desk)
+    online = keys.keyid(private(desk, "online"))
+
+    def usurp(says):
+        says["roles"]["root"] = {"keyids": [online], "threshold": 1}
+
+    sign_again(desk, "2.root.json", "usurped.json", usurp, "root-1", "root-2", "online")
+    assert "cannot be a key of root too" in sign(desk, "usurped.json", "root-3", "--from", "1.root.json", code=1).stderr
+    found = check(desk, "1.root.json", "usurped.json", "1.targets.json", "trust-policy.json", code=1)
+    assert found["usurped.json"]["problems"] == [f"the key {online} is online (timestamp, snapshot) and cannot be a key of root too"]
+    assert all(f["ok"] for name, f in found.items() if name != "usurped.json"), found
+
+
+def test_an_online_key_is_no_author(desk):
+    """By key, not by id, and under any name."""
+    online = keys.keyid(private(desk, "online"))
+    good(desk, "trust", "draft", "policy", "--from", "trust-policy.json", "--out", "evil.json", "--add", "evil=online.pub",
+         "--threshold", "all=1")
+    done = ctl(desk, "trust", "draft", "targets", "--root", "1.root.json", "--from", "1.targets.json", "--policy", "evil.json",
+               "--out", "evil.targets.json")
+    said = f'the key {online} is online (timestamp, snapshot, campaigns) and cannot be the author "evil" too'
+    assert done.returncode == 1 and said in done.stderr and not (desk / "evil.targets.json").exists(), done
+    assert "keys of their own" in done.stderr
+    content = (desk / "evil.json").read_bytes()
+
+    def name_it(says):
+        says["version"] = 2
+        says["targets"]["policy/trust-policy.json"] = {
+            "length": len(content), "hashes": {"sha256": hashlib.sha256(content).hexdigest()}}
+
+    sign_again(desk, "1.targets.json", "2.targets.json", name_it, "targets-1", "targets-3")
+    assert said in sign(desk, "2.targets.json", "targets-2", "--root", "1.root.json", "--policy", "evil.json", code=1).stderr
+    found = check(desk, "1.root.json", "2.targets.json", "evil.json", code=1)
+    assert found["evil.json"]["problems"] == [said]
+    assert found["1.root.json"]["ok"] and found["2.targets.json"]["ok"]
+    assert "(timestamp, snapshot)" in check(desk, "1.root.json", "evil.json", code=1)["evil.json"]["problems"][0]
+
+
+def test_an_offline_key_lists_no_campaigns(desk):
+    done = draft_targets(desk, "--add", "campaigns=targets-1.pub", code=1)
+    assert "is online (campaigns) and cannot be a key of targets too" in done.stderr
+    done = draft_targets(desk, "--add", "campaigns=author-1.pub", code=1)
+    assert 'is online (campaigns) and cannot be the author "author-1" too' in done.stderr
+
+
 @pytest.mark.parametrize("files, file, problem", [
     (["1.targets.json"], "1.targets.json", "no root here"),
     (["1.root.json", "3.root.json"], "3.root.json", "version 2 is missing"),
@@ -358,7 +409,8 @@ def test_what_does_not_hold_together(desk, files, file, problem):
     sign(desk, "3.root.json", "root-1", "--from", "2.root.json")
     sign(desk, "3.root.json", "root-3", "--from", "2.root.json")
     good(desk, "trust", "draft", "policy", "--from", "trust-policy.json", "--out", "p2.json", "--revoke", "x")
-    good(desk, "trust", "draft", "root", "--new", "--out", "other.root.json", *[x for role in ROLES for x in ("--add", f"{role}=spare.pub")])
+    good(desk, "trust", "draft", "root", "--new", "--out", "other.root.json", "--add", "root=spare.pub", "--add",
+         "targets=spare.pub", "--add", "snapshot=other.pub", "--add", "timestamp=other.pub")
     sign(desk, "other.root.json", "spare")
     found = check(desk, *files, code=1)
     assert not found[file]["ok"] and any(problem in p for p in found[file]["problems"]), found

@@ -4,6 +4,7 @@
 #include "ceremony.h"
 #include "out.h"
 #include "trust/file.h"
+#include "trust/separation.h"
 #include "trust_words.h"
 
 #include <string.h>
@@ -203,6 +204,42 @@ static void judge_policies(struct checking *all) {
         }
 }
 
+static void judge_keys(struct checked *file, const struct sal_tuf_said *now, const struct sal_tuf_said *before) {
+        struct sal_err why = {0};
+        if (sal_tuf_check_separation(now, before, &why))
+                add_text(file->problems, "%s", why.detail);
+}
+
+/* Keys that are online and offline at once: said of the file that brings it about. */
+static void judge_policy_keys(struct checking *all, struct checked *file, const struct sal_tuf_root *root) {
+        bool any = false;
+        for (size_t i = 0; i < all->count; i++) {
+                struct sal_tuf_said said = {.root = root, .targets = targets_of(&all->files[i])};
+                struct sal_tuf_said with = said;
+                with.policy = file->policy;
+                if (said.targets)
+                        judge_keys(file, &with, &said);
+                any = any || said.targets;
+        }
+        const struct sal_tuf_said alone = {.root = root, .policy = file->policy};
+        if (!any)
+                judge_keys(file, &alone, &(struct sal_tuf_said){.root = root});
+}
+
+static void judge_separation(struct checking *all, const struct checked *newest) {
+        const struct sal_tuf_said root = {.root = newest ? root_of(newest) : NULL};
+        for (size_t i = 0; i < all->count; i++) {
+                struct checked *file = &all->files[i];
+                const struct sal_tuf_said targets = {.root = root.root, .targets = targets_of(file)};
+                if (file == newest)
+                        judge_keys(file, &root, NULL);
+                if (targets.targets)
+                        judge_keys(file, &targets, &root);
+                if (file->policy)
+                        judge_policy_keys(all, file, root.root);
+        }
+}
+
 /* ---- telling ---- */
 
 static json_t *file_json(const struct checked *file) {
@@ -292,8 +329,10 @@ enum sal_status sal_ctl_trust_check(struct sal_ctl *ctl, struct sal_err *reterr)
         }
         if (!status)
                 status = judge_targets(&all, newest, reterr);
-        if (!status)
+        if (!status) {
                 judge_policies(&all);
+                judge_separation(&all, newest);
+        }
         if (!status)
                 status = tell(ctl, &all, reterr);
         checking_done(&all);

@@ -5,6 +5,7 @@
 #include "out.h"
 #include "put.h"
 #include "trust/file.h"
+#include "trust/separation.h"
 #include "trust_words.h"
 
 #include <string.h>
@@ -187,11 +188,19 @@ static const struct sal_public_key *const *keys_of(const struct role_draft *role
 
 /* ---- the result ---- */
 
+/* `said`: the files that this one goes with. */
 static enum sal_status finish(struct sal_ctl *ctl, const struct sal_buf *file, const struct sal_tuf_draft *before,
-                              struct sal_err *reterr) {
+                              struct sal_tuf_said said, struct sal_err *reterr) {
         const char *out = ctl->options[SAL_OPT_OUT];
         sal_auto(sal_tuf_draft) struct sal_tuf_draft *draft = NULL;
         enum sal_status status = sal_tuf_draft_read(file->data, file->len, &draft, reterr);
+        if (status)
+                return status;
+        if (draft->root)
+                said.root = draft->root;
+        else
+                said.targets = draft->targets;
+        status = sal_tuf_check_separation(&said, NULL, reterr);
         if (!status)
                 status = sal_put_new(out, file->data, file->len, reterr);
         if (status)
@@ -248,7 +257,7 @@ static enum sal_status make_root(struct sal_ctl *ctl, struct role_draft *roles, 
                 return status;
         sal_autobuf struct sal_buf file = SAL_BUF_INIT;
         status = sal_tuf_root_draft(&spec, &file, reterr);
-        return status ? status : finish(ctl, &file, before, reterr);
+        return status ? status : finish(ctl, &file, before, (struct sal_tuf_said){0}, reterr);
 }
 
 enum sal_status sal_ctl_draft_root(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -273,8 +282,9 @@ enum sal_status sal_ctl_draft_root(struct sal_ctl *ctl, struct sal_err *reterr) 
 
 /* ---- targets ---- */
 
-static enum sal_status make_targets(struct sal_ctl *ctl, struct role_draft *role, const struct sal_policy *policy,
-                                    const struct sal_tuf_draft *before, struct sal_err *reterr) {
+static enum sal_status make_targets(struct sal_ctl *ctl, struct role_draft *role, const struct sal_tuf_root *root,
+                                    const struct sal_policy *policy, const struct sal_tuf_draft *before,
+                                    struct sal_err *reterr) {
         struct sal_tuf_targets_spec spec = {0};
         enum sal_status status = change_roles(ctl, role, 1, reterr);
         if (!status)
@@ -293,7 +303,8 @@ static enum sal_status make_targets(struct sal_ctl *ctl, struct role_draft *role
         spec.threshold = role->threshold;
         sal_autobuf struct sal_buf file = SAL_BUF_INIT;
         status = sal_tuf_targets_build(&spec, NULL, 0, &file, reterr);
-        return status ? status : finish(ctl, &file, before, reterr);
+        return status ? status
+                      : finish(ctl, &file, before, (struct sal_tuf_said){.root = root, .policy = policy}, reterr);
 }
 
 /* Old targets by other keys than the root's are no mistake while the keys of targets are being replaced. */
@@ -322,7 +333,7 @@ enum sal_status sal_ctl_draft_targets(struct sal_ctl *ctl, struct sal_err *reter
                         status = sal_fail(reterr, SAL_E_NOMEM, "no memory for the keys of targets");
         }
         if (!status)
-                status = make_targets(ctl, &role, policy, before.draft, reterr);
+                status = make_targets(ctl, &role, root.draft->root, policy, before.draft, reterr);
         roles_done(&role, 1);
         return status;
 }

@@ -4,6 +4,7 @@
 #include "out.h"
 #include "put.h"
 #include "signing_key.h"
+#include "trust/separation.h"
 #include "trust_words.h"
 
 #include <string.h>
@@ -100,6 +101,16 @@ static enum sal_status open_all(struct sal_ctl *ctl, struct signing *signing, st
                                    reterr);
 }
 
+/* Faults that the file before has too are no reason not to sign the one that mends others. */
+static enum sal_status check_separation(const struct signing *signing, struct sal_err *reterr) {
+        const struct sal_tuf_draft *draft = signing->paper.draft, *before = signing->before.draft;
+        const struct sal_tuf_root *root = signing->root.draft ? signing->root.draft->root : NULL;
+        const struct sal_tuf_said now = {draft->root ? draft->root : root, draft->targets, signing->policy};
+        const struct sal_tuf_said then = {before && before->root ? before->root : root, before ? before->targets : NULL,
+                                          NULL};
+        return sal_tuf_check_separation(&now, &then, reterr);
+}
+
 static void show(const struct signing *signing) {
         const struct sal_tuf_draft *draft = signing->paper.draft;
         sal_words_draft(stderr, draft, signing->before.draft);
@@ -187,6 +198,8 @@ enum sal_status sal_ctl_trust_sign(struct sal_ctl *ctl, struct sal_err *reterr) 
         sal_autopaper struct sal_paper after = {0};
         char keyid[SAL_KEYID_BYTES];
         enum sal_status status = open_all(ctl, &signing, reterr);
+        if (!status)
+                status = check_separation(&signing, reterr);
         if (!status) {
                 show(&signing);
                 status = sal_ctl_ask_yes(ctl, "Sign this?", true, reterr);

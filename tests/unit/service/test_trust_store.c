@@ -409,6 +409,34 @@ static void a_root_without_consistent_snapshots_is_refused(void **state) {
         refuses_root(f, &text, NULL, SAL_E_INVALID, AT_ROOT "/signed/consistent_snapshot", "must be true");
 }
 
+/* Whoever takes the server over has this key. What is wrong already is no reason to keep a revocation out. */
+static void an_online_key_is_no_offline_one(void **state) {
+        struct fixture *f = *state;
+        autotext struct sal_trust_text root = make_root(f, &(struct root){.version = 2,
+                                                                          .expires_ms = later_ms,
+                                                                          .root_key = ONLINE,
+                                                                          .targets_key = TARGETS_A,
+                                                                          .signers = {ROOT_A, ONLINE},
+                                                                          .signer_count = 2});
+        refuses_root(f, &root, NULL, SAL_E_INVALID, AT_ROOT "/signed/roles/root", "cannot be a key of root too");
+        assert_ok(sal_trust_store_check_separation(f->store, NULL, NULL));
+        struct sal_private_key *author = f->keys[AUTHOR];
+        f->keys[AUTHOR] = f->keys[ONLINE];
+        autopair struct pair bad = make_pair(f, 2, TARGETS_A, "one"), worse = make_pair(f, 3, TARGETS_A, "two");
+        f->keys[AUTHOR] = author;
+        refuses_targets(f, &bad.targets, &bad.policy, SAL_E_INVALID, "/policy/authors/0", "the author \"ann\" too");
+        configure(f, &bad);
+        assert_ok(load(f)); /* the configuration is warned of, not refused */
+        struct sal_err err = {0};
+        assert_int_equal(sal_trust_store_check_separation(f->store, NULL, &err), SAL_E_INVALID);
+        assert_non_null(strstr(err.detail, "online (timestamp, snapshot, campaigns)"));
+        refuses_root(f, &root, NULL, SAL_E_INVALID, AT_ROOT "/signed/roles/root", "cannot be a key of root too");
+        take(f, takes_targets(f, &worse));
+        autopair struct pair good = make_pair(f, 4, TARGETS_A, "three");
+        take(f, takes_targets(f, &good));
+        assert_ok(sal_trust_store_check_separation(f->store, NULL, NULL));
+}
+
 /* New targets keys: the targets in force are nobody's then, so new ones come with the root, or before it by both. */
 static void targets_hold_under_the_new_root(void **state) {
         struct fixture *f = *state;
@@ -639,6 +667,7 @@ int main(void) {
                 TEST(an_expired_root_is_refused),
                 TEST(what_is_no_root_is_refused),
                 TEST(a_root_without_consistent_snapshots_is_refused),
+                TEST(an_online_key_is_no_offline_one),
                 TEST(targets_hold_under_the_new_root),
                 TEST(targets_are_judged_as_a_client_would),
                 TEST(a_listed_policy_must_be_one),
