@@ -29,8 +29,8 @@ SAL_DEFINE_CLEANUP(sal_selector, sal_selector_free)
 /* facts may be NULL (none). */
 bool sal_selector_match(const struct sal_selector *selector, const struct sal_facts *facts);
 
-/* Appends the selector in words (os is "windows" and failing_module matches "csagent*") for a person. Every value stands
- * in quotes, so that none passes for the words around it. */
+/* Appends the selector in words (os is "windows" and failing_module matches "csagent*") for a person. Every value
+ * stands in quotes, so that none passes for the words around it. */
 void sal_selector_describe(const struct sal_selector *selector, struct sal_buf *out);
 
 /* `*` any run, `?` any one byte, nothing else is special; ASCII-case-insensitive when fold. Never goes back further
