@@ -417,7 +417,14 @@ def test_sign_without_a_server_and_attach(fake, made, tmp_path):
     signature = json.loads(done.stdout)
     fake.routes["POST", "/api/v1/campaigns/fix/1/signatures"] = (200, {"id": "fix", "version": 1, "state": "ready"})
     done = ctl("-C", made, "campaign", "attach", "fix@1", "-", stdin=json.dumps(signature))
-    assert done.returncode == 0 and json.loads(fake.seen[-1][4]) == signature
+    assert done.returncode == 0 and [json.loads(r[4]) for r in fake.seen if r[0] == "POST"] == [signature]
+    assert "a key that could not be told" in done.stdout  # a server that shows no payload
+    fake.routes["GET", "/api/v1/campaigns/fix/1/payload"] = (200, payload)
+    policy = (made / "trust-policy.json").read_bytes()
+    fake.routes["GET", "/api/v1/trust/policy"] = (200, policy)
+    hint = {**signature, "keyid": json.loads(policy)["authors"][0]["keyid"]}
+    done = ctl("-C", made, "campaign", "attach", "fix@1", "-", stdin=json.dumps(hint))
+    assert done.returncode == 0 and f"key {signature['keyid']} (author-3)" in done.stdout, done
     assert ctl("-C", made, "campaign", "attach", "fix@1", "-", stdin="{}").returncode == 1
 
 
@@ -501,12 +508,25 @@ def test_a_bad_passphrase_makes_no_key(tmp_path, secret, text, says):
 
 def test_a_plain_key_is_for_trials_and_says_so(tmp_path):
     done = generate(tmp_path / "key.pem", "--type", "ed25519", "--unencrypted", "--name", "Anna Müller", "--json")
-    assert done.returncode == 0 and "for trials" in done.stderr
+    assert done.returncode == 0 and "for trials" in done.stderr and "online key" in done.stderr
     assert json.loads(done.stdout)["name"] == "Anna Müller"
     assert (tmp_path / "key.pem").stat().st_mode & 0o7777 == 0o600
-    assert "for trials" in ctl("key", "generate", "--help").stdout
+    told = ctl("key", "generate", "--help").stdout
+    assert "for trials" in told and "online key" in told
     shown = ctl("key", "show", tmp_path / "key.pem", "--json")
     assert json.loads(shown.stdout)["protection"] == {"kdf": None} and "for trials" in shown.stderr
+
+
+@pytest.mark.parametrize("command, told", [
+    (["bundle"], {"--from DIR": "instead of the server", "--root FILE": "that machines pin"}),
+    (["trust", "draft"], {"--from FILE": "the file before", "--root FILE": "whose targets keys will sign"}),
+    (["trust", "sign"], {"--from FILE": "shows what changes", "--root FILE": "whose signatures count"}),
+    (["trust", "check"], {"--root FILE": "that machines pin"}),
+])
+def test_help_says_what_an_option_means_here(command, told):
+    lines = ctl(*command, "--help").stdout.splitlines()
+    for option, words in told.items():
+        assert any(line.strip().startswith(option) and words in line for line in lines), (option, lines)
 
 
 def test_sign_with_an_encrypted_key(made, tmp_path, secret):
