@@ -137,7 +137,8 @@ enum sal_status sal_bundle_artifact(struct sal_bundle *bundle, struct sal_store 
         }
         sal_autoclose int to = sal_store_open_write(store, part);
         if (to < 0)
-                return sal_fail(reterr, SAL_E_IO, "no artifact can be kept in the state directory: %s", strerror(-to));
+                return sal_fail(reterr, SAL_E_IO, "no artifact can be kept in the state directory: %s",
+                                sal_store_why(-to));
         int copied = sal_copy_hashed(from, to, &len, sha256);
         if (copied)
                 return sal_fail(reterr,

@@ -14,11 +14,34 @@
 
 static const char *const folders[] = {"work", "blobs", "reports", "kept", "tuf"};
 
+/* What open_plain answers, as -errno, for what is no plain file: no other call here answers it. */
+enum { NOT_PLAIN = EMEDIUMTYPE };
+
+const char *sal_store_why(int number) {
+        return number == NOT_PLAIN ? "no plain file stands there" : strerror(number);
+}
+
 static enum sal_status fail_io(struct sal_err *reterr, const struct sal_store *store, const char *name, int number) {
-        sal_fail(reterr, SAL_E_IO, "state file %.200s/%.100s: %s", store->path, name, strerror(number));
+        sal_fail(reterr, SAL_E_IO, "state file %.200s/%.100s: %s", store->path, name, sal_store_why(number));
         if (number == ENOSPC || number == EDQUOT)
                 sal_err_hint(reterr, "make room, or name a roomier directory with --state");
         return SAL_E_IO;
+}
+
+/* Opens a plain file. Nothing else is waited for or read: a FIFO would hold the client, and the lock, for ever. */
+static int open_plain(struct sal_store *store, const char *name, int flags) {
+        sal_autoclose int fd =
+                openat(store->dir_fd, name, flags | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0600);
+        struct stat info;
+        if (fd < 0)
+                return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -NOT_PLAIN : -errno;
+        if (fstat(fd, &info) != 0)
+                return -errno;
+        if (!S_ISREG(info.st_mode))
+                return -NOT_PLAIN;
+        int plain = fd;
+        fd = -1;
+        return plain;
 }
 
 /* Makes a directory and its parents. */
@@ -38,9 +61,10 @@ static int make_dirs(const char *path) {
 }
 
 static enum sal_status take_lock(struct sal_store *store, struct sal_err *reterr) {
-        store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (store->lock_fd < 0)
-                return fail_io(reterr, store, "lock", errno);
+        int fd = open_plain(store, "lock", O_RDWR | O_CREAT);
+        if (fd < 0)
+                return fail_io(reterr, store, "lock", -fd);
+        store->lock_fd = fd;
         if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
                 return SAL_OK;
         if (errno != EWOULDBLOCK)
@@ -128,6 +152,8 @@ enum sal_status sal_store_get(struct sal_store *store, const char *name, size_t 
         sal_autoclose int fd = sal_store_open_read(store, name);
         if (fd == -ENOENT)
                 return sal_fail(reterr, SAL_E_NOT_FOUND, "there is no state file %.100s", name);
+        if (fd == -NOT_PLAIN)
+                return sal_fail(reterr, SAL_E_CORRUPT, "state file %.200s/%.100s is no plain file", store->path, name);
         struct stat info;
         if (fd < 0 || fstat(fd, &info) != 0)
                 return fail_io(reterr, store, name, fd < 0 ? -fd : errno);
@@ -165,24 +191,27 @@ enum sal_status sal_store_rename(struct sal_store *store, const char *from, cons
 }
 
 bool sal_store_has(struct sal_store *store, const char *name) {
-        return faccessat(store->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static int open_in_store(struct sal_store *store, const char *name, int flags) {
-        int fd = openat(store->dir_fd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-        return fd >= 0 ? fd : -errno;
+        struct stat info;
+        return fstatat(store->dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode);
 }
 
 int sal_store_open_read(struct sal_store *store, const char *name) {
-        return open_in_store(store, name, O_RDONLY);
+        return open_plain(store, name, O_RDONLY);
+}
+
+/* For writing: what is no plain file is of no use to anybody, and goes. */
+static int open_for_writing(struct sal_store *store, const char *name, int flags) {
+        int fd = open_plain(store, name, flags | O_CREAT);
+        return fd == -NOT_PLAIN && unlinkat(store->dir_fd, name, 0) == 0 ? open_plain(store, name, flags | O_CREAT)
+                                                                         : fd;
 }
 
 int sal_store_open_write(struct sal_store *store, const char *name) {
-        return open_in_store(store, name, O_WRONLY | O_CREAT | O_TRUNC);
+        return open_for_writing(store, name, O_WRONLY | O_TRUNC);
 }
 
 int sal_store_open_append(struct sal_store *store, const char *name) {
-        return open_in_store(store, name, O_RDWR | O_CREAT | O_APPEND);
+        return open_for_writing(store, name, O_RDWR | O_APPEND);
 }
 
 void sal_store_clear(struct sal_store *store, const char *folder) {
@@ -204,7 +233,7 @@ enum sal_status sal_store_keep_work(struct sal_store *store, const char *as, str
         char name[SAL_STORE_NAME_BYTES];
         snprintf(name, sizeof name, "kept/%s", as);
         /* An earlier attempt may have kept some: what is there stays, under its first name. */
-        for (int i = 2; sal_store_has(store, name) && i < 100; i++)
+        for (int i = 2; faccessat(store->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && i < 100; i++)
                 snprintf(name, sizeof name, "kept/%s.%d", as, i);
         enum sal_status status = sal_store_rename(store, "work", name, reterr);
         if (!status && mkdirat(store->dir_fd, "work", 0700) != 0)
