@@ -11,9 +11,17 @@
 #include "salvor-recover/net.h"
 #include "salvor-recover/store.h"
 
+/* A transfer may take SAL_ARTIFACT_SECONDS, and a second more for every SAL_ARTIFACT_BYTES_PER_SECOND of the artifact.
+ */
+enum { SAL_ARTIFACT_SECONDS = 120, SAL_ARTIFACT_BYTES_PER_SECOND = 4096 };
+
+/* How long (ms, 1 at least) the transfer of `length` bytes may take, with left_ms left in all; left_ms < 0: no other
+ * bound. Pure. */
+int64_t sal_artifact_timeout_ms(int64_t length, int64_t left_ms);
+
 /* Puts it among the blobs, hash checked: to blobs/SHA256 by way of blobs/SHA256.part, which a later run goes on with.
- * Errors: those of sal_job_fetch. */
+ * left_ms: as above. Errors: those of sal_job_fetch; SAL_E_TIMEOUT when it came too slowly. */
 enum sal_status sal_artifact_fetch(struct sal_store *store, struct sal_net *net,
-                                   const struct sal_artifact_ref *artifact, struct sal_err *reterr);
+                                   const struct sal_artifact_ref *artifact, int64_t left_ms, struct sal_err *reterr);
 
 #endif

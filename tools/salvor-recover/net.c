@@ -250,13 +250,14 @@ enum sal_status sal_net_get(struct sal_net *net, const char *path, size_t max_by
 }
 
 enum sal_status sal_net_fetch(struct sal_net *net, const char *path, int fd, int64_t have, int64_t length,
-                              struct sal_err *reterr) {
+                              int64_t timeout_ms, struct sal_err *reterr) {
         sal_autofree char *url = url_of(net, path, reterr);
         if (!url)
                 return SAL_E_NOMEM;
         sal_autobuf struct sal_buf problem = SAL_BUF_INIT;
         struct sink sink = {.net = net, .body = &problem, .fd = fd, .have = have, .length = length};
         set_common(net, &sink, url);
+        curl_easy_setopt(net->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
         curl_easy_setopt(net->curl, CURLOPT_LOW_SPEED_TIME, (long)SAL_NET_SLOW_SECONDS);
         curl_easy_setopt(net->curl, CURLOPT_LOW_SPEED_LIMIT, (long)SAL_NET_SLOW_BYTES);
         bool failed = false;
@@ -269,6 +270,9 @@ enum sal_status sal_net_fetch(struct sal_net *net, const char *path, int fd, int
         curl_easy_setopt(net->curl, CURLOPT_HTTPHEADER, headers);
         CURLcode code = failed ? CURLE_OUT_OF_MEMORY : curl_easy_perform(net->curl);
         curl_slist_free_all(headers);
+        if (sink.too_large && !sink.begun)
+                return sal_fail(reterr, SAL_E_UNREACHABLE, "%s answers with too much, and it is not the file",
+                                net->server);
         if (code != CURLE_OK)
                 return way_there(net, &sink, code, reterr);
         long http = 0;
@@ -278,5 +282,13 @@ enum sal_status sal_net_fetch(struct sal_net *net, const char *path, int fd, int
         if (http < 400)
                 return sal_fail(reterr, SAL_E_UNREACHABLE, "%s answers %ld where a file was to be expected",
                                 net->server, http);
-        return sal_client_problem((int)http, problem.data ? problem.data : "", problem.len, reterr);
+        sal_client_problem((int)http, problem.data ? problem.data : "", problem.len, reterr);
+        /* Here the code counts, whatever a problem document calls itself. */
+        enum sal_status status = http == 401   ? SAL_E_UNAUTHENTICATED
+                                 : http == 403 ? SAL_E_FORBIDDEN
+                                 : http == 404 ? SAL_E_NOT_FOUND
+                                               : SAL_E_UNREACHABLE;
+        if (reterr)
+                reterr->status = status;
+        return status;
 }

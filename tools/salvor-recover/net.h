@@ -67,11 +67,13 @@ enum sal_status sal_net_exchange(struct sal_net *net, const char *path, const ch
 enum sal_status sal_net_get(struct sal_net *net, const char *path, size_t max_bytes, int64_t timeout_ms,
                             struct sal_reply *reply, struct sal_err *reterr);
 
-/* GET of a file of known length into `fd`, appended; `have` bytes are there already and are not asked for again (RFC
- * 9110 section 14). A server that sends all of it instead makes the file begin anew. Errors: as above; SAL_E_IO when
- * fd takes no more; SAL_E_TOO_LARGE when more than `length` bytes come. */
+/* GET of a file of known length into `fd`, appended, which ends after timeout_ms or earlier when it is too slow; `have`
+ * bytes are there already and are not asked for again (RFC 9110 section 14). A server that sends all of it instead
+ * makes the file begin anew. Errors: as above, but of the server's answers 401 and 403 alone as they are, 404 as
+ * SAL_E_NOT_FOUND and every other as SAL_E_UNREACHABLE; SAL_E_IO when fd takes no more; SAL_E_TOO_LARGE when more than
+ * `length` bytes come. */
 enum sal_status sal_net_fetch(struct sal_net *net, const char *path, int fd, int64_t have, int64_t length,
-                              struct sal_err *reterr);
+                              int64_t timeout_ms, struct sal_err *reterr);
 
 /* When the chain that the server presented last is valid: the latest start and the earliest end. false: none yet. */
 bool sal_net_validity(const struct sal_net *net, int64_t *ret_from_ms, int64_t *ret_until_ms);

@@ -43,7 +43,7 @@ enum sal_round sal_rescue_not_now(struct sal_rescue *rescue, const char *what, c
         if (cause->status == SAL_E_NOT_FOUND || cause->status == SAL_E_TIMEOUT || cause->status == SAL_E_OVERLOADED)
                 code = SAL_EXIT_UNREACHABLE;
         sal_rescue_say(rescue, "not_now", code, "%s: %s", what, cause->detail);
-        return SAL_ROUND_RETRY;
+        return cause->status == SAL_E_TIMEOUT ? SAL_ROUND_UNABLE : SAL_ROUND_RETRY;
 }
 
 enum sal_round sal_rescue_unable(struct sal_rescue *rescue, const struct sal_unable *unable,

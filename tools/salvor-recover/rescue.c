@@ -26,8 +26,11 @@ static void rescue_done(struct sal_rescue *rescue) {
 /* sal_job_fetch. */
 static enum sal_status fetch_artifact(void *context, const struct sal_artifact_ref *artifact, struct sal_err *reterr) {
         struct sal_rescue *rescue = context;
-        return rescue->bundle ? sal_bundle_artifact(rescue->bundle, rescue->store, artifact, reterr)
-                              : sal_artifact_fetch(rescue->store, rescue->net, artifact, reterr);
+        if (rescue->bundle)
+                return sal_bundle_artifact(rescue->bundle, rescue->store, artifact, reterr);
+        int64_t left_ms = rescue->started_ms + rescue->give_up_seconds * 1000 - sal_clock_mono_ms();
+        left_ms = rescue->options->once ? -1 : left_ms < 0 ? 0 : left_ms; /* with --once nothing is given up */
+        return sal_artifact_fetch(rescue->store, rescue->net, artifact, left_ms, reterr);
 }
 
 /* sal_job_send: the report by itself, now. */
@@ -65,7 +68,11 @@ static enum sal_round poll_failed(struct sal_rescue *rescue, const struct sal_re
                 sal_rescue_say(rescue, "unreachable", SAL_EXIT_UNREACHABLE, "%s", cause->detail);
                 return SAL_ROUND_UNREACHABLE;
         }
+        /* Of a server's refusals two are about this machine; with every other it cannot be used, whatever a problem
+         * document calls itself. */
         enum sal_exit code = sal_status_info(status)->exit;
+        if (reply->http >= 400)
+                code = reply->http == 401 || reply->http == 403 ? SAL_EXIT_DENIED : SAL_EXIT_UNREACHABLE;
         sal_rescue_say(rescue, code == SAL_EXIT_DENIED ? "denied" : "error", code, "%s", cause->detail);
         return SAL_ROUND_DENIED;
 }
@@ -82,9 +89,12 @@ static enum sal_status read_answer(const struct sal_reply *reply, struct sal_ans
         return status ? sal_fail(reterr, status, "%s", cause.detail) : SAL_OK;
 }
 
+static int64_t own_time_ms(const struct sal_rescue *rescue) {
+        return rescue->options->time_ms >= 0 ? rescue->options->time_ms : sal_clock_wall_ms();
+}
+
 int64_t sal_rescue_time_ms(const struct sal_rescue *rescue, int64_t server_ms) {
-        int64_t own_ms = rescue->options->time_ms >= 0 ? rescue->options->time_ms : sal_clock_wall_ms();
-        return sal_client_time_ms(sal_floor_ms(rescue->store), server_ms, own_ms);
+        return sal_client_time_ms(sal_floor_ms(rescue->store), server_ms, own_time_ms(rescue));
 }
 
 static enum sal_status update_once(struct sal_rescue *rescue, const struct sal_online *online,
@@ -257,10 +267,12 @@ static void run_loop(struct sal_rescue *rescue) {
                 sal_rescue_say(rescue, "stopped", SAL_EXIT_TIMEOUT, "told to stop");
 }
 
-/* A server that has no time is as good as unreachable: asking again mends both. */
+/* A server that has no time is as good as unreachable: asking again mends both. One that knows no such report cannot be
+ * used; the exit statuses of the same names mean something else here. */
 static enum sal_exit exit_of(enum sal_status status) {
         bool later = status == SAL_E_TIMEOUT || status == SAL_E_OVERLOADED || status == SAL_E_TOO_MANY ||
-                     status == SAL_E_INTERNAL;
+                     status == SAL_E_INTERNAL || status == SAL_E_NOT_FOUND || status == SAL_E_CONFLICT ||
+                     status == SAL_E_GONE;
         return later ? SAL_EXIT_UNREACHABLE : sal_status_info(status)->exit;
 }
 
