@@ -316,6 +316,26 @@ def test_an_artifact_that_is_another(machine, fake):
     assert picture(machine.root) == before and fake.reports == []
 
 
+def test_an_artifact_that_is_longer_than_signed(machine, fake):
+    before = picture(machine.root)
+    content = os.urandom(3000)
+    fake.files[f"/v1/artifacts/{hashlib.sha256(content).hexdigest()}"] = content + b"more"
+    fake.answers = [fake.offer(restoring(fake, content))]
+    result = machine.run(exits=6)
+    assert "longer than" in result["detail"]
+    assert picture(machine.root) == before and fake.reports == []
+
+
+@pytest.mark.parametrize("status,exits", [(400, 5), (401, 6), (403, 6), (404, 5), (409, 5), (410, 5), (416, 5)])
+def test_an_artifact_that_the_server_does_not_give(machine, fake, status, exits):
+    content = os.urandom(3000)
+    path = f"/v1/artifacts/{hashlib.sha256(content).hexdigest()}"
+    fake.send[path] = lambda handler: handler.problem(status, "conflict")
+    fake.answers = [fake.offer(restoring(fake, content))]
+    assert machine.run(exits=exits)["outcome"] == "not_now"
+    assert fake.reports == []
+
+
 # ---- reports ----
 
 
@@ -400,9 +420,16 @@ def test_an_expired_server_certificate(machine, fake):
     assert not machine.bad_is_gone() and fake.reports == []
 
 
-@pytest.mark.parametrize("status,exits", [(401, 6), (403, 6), (503, 5), (429, 5), (500, 5)])
-def test_refusals_of_the_server(machine, fake, status, exits):
-    slug = {401: "unauthenticated", 403: "forbidden", 503: "overloaded", 429: "too-many-requests", 500: "internal"}[status]
+@pytest.mark.parametrize("status,exits", [(401, 6), (403, 6), (503, 5), (429, 5), (500, 5), (400, 5), (404, 5), (405, 5),
+                                          (409, 5), (410, 5), (413, 5)])
+@pytest.mark.parametrize("says", ["its own", "another"])
+def test_refusals_of_the_server(machine, fake, status, exits, says):
+    """1, 3 and 4 mean something else: a fix that failed, a missing file, another process."""
+    slug = {401: "unauthenticated", 403: "forbidden", 503: "overloaded", 429: "too-many-requests", 500: "internal",
+            400: "malformed", 404: "not-found", 405: "method-not-allowed", 409: "conflict", 410: "gone",
+            413: "too-large"}[status]
+    if says == "another" and status < 429:
+        slug = "invalid" if exits == 6 else "untrusted"
     fake.answers = [lambda body: (status, slug, {"Retry_After": "1"} if status in (429, 503) else {})]
     machine.run(exits=exits)
     assert not machine.bad_is_gone()
@@ -521,6 +548,38 @@ def test_a_signal_ends_the_waiting(machine, fake):
 
 
 # ---- configuration and usage ----
+
+
+@pytest.mark.parametrize("name", ["time.json", "sent.json", "done.json", "interrupted.json", "applied.json", "work.json",
+                                  "tuf/pinned", "tuf/root.json", "tuf/timestamp.json", "tuf/policy.json",
+                                  "reports/offer-9.json", "work.json.new"])
+def test_a_fifo_in_the_state_directory_holds_nobody_up(machine, fake, name):
+    machine.run()
+    place = machine.state / name
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    fake.answers = [fake.offer(fake.payload())]
+    assert machine.run(timeout=20)["outcome"] == "applied"
+
+
+def test_a_lock_that_is_no_file_is_named(machine, fake):
+    machine.run()
+    (machine.state / "lock").unlink()
+    os.mkfifo(machine.state / "lock")
+    assert "/lock: no plain file" in machine.run(exits=1, timeout=20)["stderr"]
+
+
+@pytest.mark.parametrize("behind,told", [(2 * 86400, True), (3600, False), (-2 * 86400, False)])
+def test_a_server_that_lags_behind_is_told(machine, fake, behind, told):
+    """What expired in between looks good then: a person may know which clock is right."""
+    fake.answers = [fake.say("none", server_time=now(-behind))]
+    machine.run(exits=(0, 6))
+    assert ("recover.clock_ahead" in machine.stderr) == told
+
+
+def test_a_given_time_is_compared_as_well(machine, fake):
+    machine.run("--time", now(3 * 86400))
+    assert "recover.clock_ahead" in machine.stderr
 
 
 def test_one_process_at_a_time(machine, fake):

@@ -151,6 +151,21 @@ static enum sal_status exchange_poll(struct sal_rescue *rescue, struct sal_reply
         return status;
 }
 
+/* A server whose time lies in the past makes what has expired look good; only a person can tell which clock is wrong.
+ * Said once in a run. */
+static void compare_clocks(struct sal_rescue *rescue, int64_t server_ms) {
+        char own[SAL_TIME_BYTES], server[SAL_TIME_BYTES];
+        int64_t own_ms = own_time_ms(rescue);
+        if (server_ms < 0 || own_ms - server_ms <= SAL_RESCUE_CLOCK_AHEAD_MS || rescue->clocks_compared)
+                return;
+        rescue->clocks_compared = true;
+        sal_time_format(own_ms, own);
+        sal_time_format(server_ms, server);
+        sal_log(SAL_LOG_WARNING, "recover.clock_ahead", SAL_F_STR("own", own), SAL_F_STR("server", server),
+                SAL_F_STR("detail",
+                          "this machine's clock is more than a day later than the server's time, which counts"));
+}
+
 static enum sal_round poll_once(struct sal_rescue *rescue) {
         sal_autonetreply struct sal_reply reply = SAL_REPLY_INIT;
         sal_autoanswer struct sal_answer answer = {0};
@@ -161,6 +176,7 @@ static enum sal_round poll_once(struct sal_rescue *rescue) {
         enum sal_status status = exchange_poll(rescue, &reply, &answer, &cause);
         if (status)
                 return poll_failed(rescue, &reply, &cause);
+        compare_clocks(rescue, answer.server_time_ms);
         rescue->now_ms = sal_rescue_time_ms(rescue, answer.server_time_ms);
         /* Before the dates are looked at: metadata stands by itself, and may tell that the time kept was a thief's. */
         enum sal_status updated = update(rescue, &answer, &online, &source, &unable, &why);

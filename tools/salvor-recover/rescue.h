@@ -23,6 +23,7 @@ enum {
         /* An answer that brings no metadata says that there is nothing newer. For so long that is believed of a server
          * whose timestamp was fetched and verified by this process; then it is fetched again. */
         SAL_RESCUE_RECHECK_SECONDS = 3600,
+        SAL_RESCUE_CLOCK_AHEAD_MS = 24 * 3600 * 1000, /* the own clock so much later than the server's: a warning */
 };
 
 struct sal_rescue_options {

@@ -31,6 +31,7 @@ struct sal_rescue {
         int64_t checked_ms;                  /* monotonic: the server's own timestamp was verified; -1: never */
         int64_t pause_seconds, back_off_seconds;
         int tries;
+        bool clocks_compared; /* a difference was told */
 };
 
 /* What one round of the loop came to. */
