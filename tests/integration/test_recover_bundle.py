@@ -143,6 +143,84 @@ def test_a_bad_fix_is_put_back(tmp_path, plane, stick):
     assert [r["stage"] for r in reports(machine)] == ["failed"]
 
 
+NEVER = [{"kind": "path_present", "path": "${SYSTEM}/drivers/none.sys"}]
+
+
+def mark(name):
+    """A write that always has something to do, and is seen."""
+    return [{"kind": "write_file", "path": "${SYSTEM}/drivers/%s.txt" % name, "content_base64": "ZG9uZQ=="}]
+
+
+def stages(machine):
+    return sorted((r["campaign"], r["stage"]) for r in reports(machine))
+
+
+def test_what_fails_does_not_keep_the_next_one_from_its_turn(machine, stick):
+    stick.list(id="fails", priority=999, actions=mark("fails"), verify=NEVER)
+    stick.list()
+    stick.write()
+    result = bundle(machine, stick)
+    assert (result["outcome"], result["campaign"]) == ("applied", "channel-file-291")
+    assert stages(machine) == [("channel-file-291", "applied"), ("fails", "failed")]
+    assert not (machine.root / "Windows/System32/drivers/fails.txt").exists()
+    # in the same boot it is not tried again, and nothing else is left
+    result = bundle(machine, stick)
+    assert result["outcome"] == "none" and "already" in result["detail"]
+    assert "recover.bundle_passed_over" in machine.stderr and len(reports(machine)) == 2
+
+
+def test_what_fails_is_tried_once_a_boot_and_as_often_as_its_plan_allows(machine, stick):
+    before = machine.picture()
+    stick.list(id="fails", actions=mark("fails"), verify=NEVER)
+    stick.write()
+    for boot, count in (("boot-1", 1), ("boot-1", 1), ("boot-2", 2), ("boot-3", 2), ("boot-4", 2)):
+        result = bundle(machine, stick, boot=boot, exits=1)
+        assert (result["outcome"], result["campaign"]) == ("failed", "fails"), result
+        assert len(reports(machine)) == count, boot
+    assert "attempt 2 of 2" in result["detail"] and machine.picture() == before
+
+
+def test_what_is_refused_does_not_keep_the_next_one_from_its_turn(machine, stick):
+    stick.list(id="refused", priority=999, actions=[{"kind": "delete_file", "path": "${SYSTEM}/*"}], verify=[])
+    stick.list()
+    stick.write()
+    assert bundle(machine, stick)["outcome"] == "applied"
+    assert stages(machine) == [("channel-file-291", "applied"), ("refused", "refused")]
+
+
+def test_the_first_failure_is_what_the_run_came_to(machine, stick):
+    stick.list(id="a-fails", priority=9, actions=mark("a"), verify=NEVER)
+    stick.list(id="b-needless", actions=[{"kind": "delete_file", "path": "${SYSTEM}/drivers/none.sys"}], verify=[])
+    stick.write()
+    result = bundle(machine, stick, exits=1)
+    assert (result["outcome"], result["campaign"]) == ("failed", "a-fails")
+    assert stages(machine) == [("a-fails", "failed"), ("b-needless", "not_applicable")]
+
+
+def test_a_missing_artifact_does_not_keep_the_next_one_from_its_turn(machine, stick):
+    stick.list(id="lacking", priority=999, verify=[], actions=[
+        {"kind": "restore_file", "path": "${SYSTEM}/drivers/ntfs.sys", "artifact": {"sha256": "a" * 64, "length": 7}}])
+    stick.list()
+    stick.write()
+    result = bundle(machine, stick)
+    assert (result["outcome"], result["campaign"]) == ("applied", "channel-file-291")
+    assert stages(machine) == [("channel-file-291", "applied")]
+
+
+def test_undoing_is_for_machines_that_it_was_done_to(machine, stick):
+    """Else a machine would get the undo in the place of its fix."""
+    stick.list(id="undo", priority=999, undoes="channel-file-291", actions=mark("undone"), verify=[])
+    stick.write()
+    result = untouched(machine, stick, 0, "none")
+    assert "not applied here" in result["detail"] and "recover.bundle_nothing_to_undo" in machine.stderr
+    stick.list()
+    stick.repo.publish(force=True)
+    stick.write()
+    assert bundle(machine, stick)["campaign"] == "channel-file-291"
+    result = bundle(machine, stick)
+    assert (result["outcome"], result["campaign"]) == ("applied", "undo")
+
+
 def test_drills_are_for_drills(machine, stick):
     stick.list(drill=True)
     stick.write()

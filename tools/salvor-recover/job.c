@@ -73,6 +73,13 @@ static bool is_reported(const struct sal_job *job, const struct sal_work *work) 
         return work->reported || sal_store_has(job->store, name) || says(job, "sent.json", "offer_id", work->offer_id);
 }
 
+/* Before the report, as what was applied is: after a crash in between the same is noted again, for the same boot. */
+static void note_tried(const struct sal_job *job, const struct sal_work *work) {
+        struct sal_err cause = {0};
+        if (sal_done_add_try(job->store, work->campaign, work->version, work->boot_id, &cause))
+                sal_log(SAL_LOG_WARNING, "recover.state_not_kept", SAL_F_STR("detail", cause.detail));
+}
+
 /* Stores the report; where that cannot be done it is sent at once, for it must not be lost with this process. */
 static enum sal_status report(const struct sal_job *job, struct sal_work *work, enum sal_outcome outcome,
                               struct sal_err *reterr) {
@@ -80,6 +87,8 @@ static enum sal_status report(const struct sal_job *job, struct sal_work *work, 
         struct sal_err cause = {0}, trouble = {0};
         sal_autojson json_t *document = sal_work_report(work, job->machine_id, sal_outcome_name(outcome));
         snprintf(name, sizeof name, "reports/%s.json", work->offer_id);
+        if (outcome == SAL_OUTCOME_FAILED || outcome == SAL_OUTCOME_REFUSED)
+                note_tried(job, work);
         enum sal_status status = put_json_take(job->store, name, json_incref(document), &cause);
         if (status && job->send && document) {
                 status = job->send(job->send_context, document, &trouble);

@@ -8,7 +8,7 @@
  * An update runs the client workflow of TUF (trust/updater.h) over a source. Whatever its outcome, what the updater
  * says is kept: roots as far as they were verified, the rest all or nothing. What cannot be written is logged and the
  * rescue goes on; what was damaged is dropped, logged, and fetched anew. With another pinned root all of it is dropped,
- * and with it the kept time and what was applied (done.h).
+ * and with it the kept time, what was applied and what was tried (done.h).
  *
  * Theft of the online keys. When a verified root changes the keys of timestamp or snapshot, the kept time (floor.h)
  * falls together with the versions that those keys vouched for.

@@ -18,7 +18,7 @@ struct candidate {
 struct choice {
         struct candidate candidates[SAL_TUF_MAX_CAMPAIGNS];
         size_t count;
-        size_t absent, done, elsewhere, unfit;
+        size_t absent, done, elsewhere, unfit, nothing_to_undo;
         struct sal_err first_unfit;
 };
 
@@ -40,6 +40,17 @@ static void set_aside(struct choice *choice, const struct sal_tuf_target *target
                 SAL_F_STR("detail", cause->detail));
         if (choice->unfit++ == 0)
                 choice->first_unfit = *cause;
+}
+
+/* What undoes a campaign is for the machines that it was applied to, as the server would offer it to no other. */
+static bool has_nothing_to_undo(const struct sal_rescue *rescue, const struct sal_tuf_target *target,
+                                const struct sal_campaign *campaign) {
+        if (!campaign->undoes || sal_done_has_any(rescue->store, campaign->undoes))
+                return false;
+        sal_log(SAL_LOG_NOTICE, "recover.bundle_nothing_to_undo", SAL_F_STR("target", target->path),
+                SAL_F_STR("undoes", campaign->undoes),
+                SAL_F_STR("detail", "the campaign that it undoes was not applied here"));
+        return true;
 }
 
 /* Judges one listed campaign. Errors: SAL_E_NOMEM. */
@@ -71,8 +82,10 @@ static enum sal_status consider(struct sal_rescue *rescue, const struct sal_sour
         default:
                 return sal_fail(reterr, SAL_E_NOMEM, "%s", cause.detail);
         }
-        if (sal_done_has(rescue->store, campaign->id, campaign->version)) {
-                choice->done++;
+        bool done = sal_done_has(rescue->store, campaign->id, campaign->version);
+        if (done || has_nothing_to_undo(rescue, target, campaign)) {
+                choice->done += done;
+                choice->nothing_to_undo += !done;
                 sal_campaign_unref(campaign);
                 return SAL_OK;
         }
@@ -88,6 +101,9 @@ static void say_nothing_to_do(struct sal_rescue *rescue, const struct choice *ch
                                "what the bundle holds for this machine was applied already");
         else if (choice->elsewhere)
                 sal_rescue_say(rescue, "none", SAL_EXIT_DONE, "no campaign of the bundle is meant for this machine");
+        else if (choice->nothing_to_undo)
+                sal_rescue_say(rescue, "none", SAL_EXIT_DONE,
+                               "what the bundle holds for this machine undoes what was not applied here");
         else if (choice->absent)
                 sal_rescue_say(rescue, "unable_to_update", SAL_EXIT_UNREACHABLE,
                                "the bundle holds none of the %zu campaigns that it lists", choice->absent);
@@ -109,14 +125,55 @@ static enum sal_round carry_out(struct sal_rescue *rescue, const struct candidat
         return sal_rescue_carry_out(rescue, &offer, candidate->campaign);
 }
 
-/* One that needs nothing here leaves the next one its turn. */
-static void carry_out_first(struct sal_rescue *rescue, struct choice *choice) {
+/* It failed here, or was refused, in this boot already, or in as many as its plan allows attempts: then it is not tried
+ * (again), and the next one gets its turn. */
+static bool is_passed_over(struct sal_rescue *rescue, const struct candidate *candidate) {
+        const struct sal_campaign *campaign = candidate->campaign;
+        struct sal_done_tries tries;
+        sal_done_tries(rescue->store, campaign->id, campaign->version, rescue->options->boot_id, &tries);
+        bool exhausted = tries.boots >= campaign->plan.max_attempts;
+        if (!exhausted && !tries.in_this_boot)
+                return false;
+        snprintf(rescue->result.campaign, sizeof rescue->result.campaign, "%s", campaign->id);
+        rescue->result.version = campaign->version;
+        sal_rescue_say(rescue, "failed", SAL_EXIT_FAILED,
+                       "it failed or was refused here before, attempt %lld of %lld%s", (long long)tries.boots,
+                       (long long)campaign->plan.max_attempts, exhausted ? "" : "; it is tried again in another boot");
+        sal_log(SAL_LOG_NOTICE, "recover.bundle_passed_over", SAL_F_STR("target", candidate->target->path),
+                SAL_F_STR("detail", rescue->result.detail));
+        return true;
+}
+
+static bool came_to(const struct sal_rescue *rescue, const char *outcome) {
+        return strcmp(rescue->result.outcome, outcome) == 0;
+}
+
+/* By rank, until one is applied. One that failed was put back, one that was refused or cannot be had has touched
+ * nothing, one that needs nothing here does nothing: each leaves the next one its turn. When none is applied, the run
+ * came to what the first did that should have been. */
+static void carry_out_by_rank(struct sal_rescue *rescue, struct choice *choice) {
+        struct sal_rescue_result first = {0};
+        bool begun = false;
         qsort(choice->candidates, choice->count, sizeof *choice->candidates, compare);
         for (size_t i = 0; i < choice->count; i++) {
-                enum sal_round round = carry_out(rescue, &choice->candidates[i]);
-                if (round != SAL_ROUND_SETTLED || strcmp(rescue->result.outcome, "not_applicable") != 0)
+                rescue->result = (struct sal_rescue_result){0};
+                if (!is_passed_over(rescue, &choice->candidates[i])) {
+                        begun = true;
+                        carry_out(rescue, &choice->candidates[i]);
+                }
+                if (came_to(rescue, "applied"))
                         return;
+                if (!*first.outcome && !came_to(rescue, "not_applicable"))
+                        first = rescue->result;
+                if (sal_job_is_open(&rescue->job)) /* not put back yet: nothing new is begun */
+                        break;
         }
+        if (*first.outcome)
+                rescue->result = first;
+        if (begun || !choice->done)
+                return;
+        rescue->result = (struct sal_rescue_result){0};
+        say_nothing_to_do(rescue, choice);
 }
 
 static void say_unable(struct sal_rescue *rescue, const struct sal_unable *unable, struct sal_err *cause) {
@@ -156,7 +213,7 @@ void sal_rescue_offline(struct sal_rescue *rescue) {
         if (status)
                 sal_rescue_not_now(rescue, "the bundle cannot be judged", &cause);
         else if (choice.count)
-                carry_out_first(rescue, &choice);
+                carry_out_by_rank(rescue, &choice);
         else
                 say_nothing_to_do(rescue, &choice);
 }

@@ -53,6 +53,49 @@ static void damage_is_an_empty_list(void **state) {
         }
 }
 
+static void any_version_counts_for_what_undoes_it(void **state) {
+        struct stage *s = *state;
+        assert_false(sal_done_has_any(s->store, "fix"));
+        assert_int_equal(sal_done_add(s->store, "fix", 3, NULL), SAL_OK);
+        assert_true(sal_done_has_any(s->store, "fix"));
+        assert_false(sal_done_has_any(s->store, "fi"));
+}
+
+static void assert_tries(struct stage *s, const char *campaign, int64_t version, const char *boot_id, int64_t boots,
+                         bool in_this_boot) {
+        struct sal_done_tries tries;
+        sal_done_tries(s->store, campaign, version, boot_id, &tries);
+        assert_int_equal(tries.boots, boots);
+        assert_int_equal(tries.in_this_boot, in_this_boot);
+}
+
+static void failures_are_counted_by_boot(void **state) {
+        struct stage *s = *state;
+        assert_tries(s, "fix", 1, "boot-1", 0, false);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(sal_done_add_try(s->store, "fix", 1, "boot-1", NULL), SAL_OK);
+        assert_int_equal(sal_done_add_try(s->store, "other", 1, "boot-1", NULL), SAL_OK);
+        assert_tries(s, "fix", 1, "boot-1", 1, true);
+        assert_tries(s, "fix", 1, "boot-2", 1, false);
+        assert_int_equal(sal_done_add_try(s->store, "fix", 1, "boot-2", NULL), SAL_OK);
+        assert_tries(s, "fix", 1, "boot-2", 2, true);
+        assert_tries(s, "fix", 2, "boot-2", 0, false);
+        assert_int_equal(sal_done_forget(s->store, NULL), SAL_OK);
+        assert_tries(s, "fix", 1, "boot-2", 0, false);
+}
+
+static void damaged_tries_are_none(void **state) {
+        struct stage *s = *state;
+        static const char *const bad[] = {"", "{}",
+                                          "[{\"campaign\":\"fix\",\"version\":1,\"boots\":-7,\"boot_id\":4}]"};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(bad); i++) {
+                put(s->f.state, "tried.json", bad[i], NULL);
+                assert_tries(s, "fix", 1, "boot-1", 0, false);
+                assert_int_equal(sal_done_add_try(s->store, "fix", 1, "boot-1", NULL), SAL_OK);
+                assert_tries(s, "fix", 1, "boot-1", 1, true);
+        }
+}
+
 static json_t *read_state(struct stage *s, const char *name) {
         json_t *document = NULL;
         const char *text = content(s->f.state, name);
@@ -101,6 +144,20 @@ static void only_what_was_applied_is_done(void **state) {
         assert_int_equal(run_json(s, "[{\"kind\":\"delete_file\",\"path\":\"${SYSTEM}/drivers/none.sys\"}]", "[]"),
                          SAL_OUTCOME_NOT_APPLICABLE);
         assert_false(sal_done_has(s->store, "test", 1));
+        assert_tries(s, "test", 1, "boot-1", 0, false);
+}
+
+static void what_failed_or_was_refused_was_tried(void **state) {
+        struct stage *s = *state;
+        assert_int_equal(run_json(s, "[" OUTAGE_ACTION "]",
+                                  "[{\"kind\":\"path_present\",\"path\":\"${SYSTEM}/drivers/none.sys\"}]"),
+                         SAL_OUTCOME_FAILED);
+        assert_tries(s, "test", 1, "boot-1", 1, true);
+        s->job.boot_id = "boot-2";
+        assert_int_equal(run_json(s, "[{\"kind\":\"delete_file\",\"path\":\"${SYSTEM}/*\"}]", "[]"),
+                         SAL_OUTCOME_REFUSED);
+        assert_tries(s, "test", 1, "boot-2", 2, true);
+        assert_false(sal_done_has(s->store, "test", 1));
 }
 
 /* Each try with a bundle has a name of its own; that the same campaign was interrupted before is known all the same. */
@@ -139,6 +196,10 @@ int main(void) {
                 CASE(what_nobody_offered_is_reported_by_its_campaign),
                 CASE(an_offered_one_is_reported_by_its_offer),
                 CASE(only_what_was_applied_is_done),
+                CASE(any_version_counts_for_what_undoes_it),
+                CASE(failures_are_counted_by_boot),
+                CASE(damaged_tries_are_none),
+                CASE(what_failed_or_was_refused_was_tried),
                 CASE(interruptions_of_a_bundles_campaign_are_counted),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
