@@ -132,7 +132,9 @@ def test_a_root_is_signed_by_tokens_too(ctl, pin, tmp_path):
         public = tmp_path / f"{label}.pem"
         uri = f"pkcs11:token=one;object={label}"
         assert ctl("key", "show", uri, "--passphrase-file", pin, "--public-out", public).returncode == 0
-        add += [f"--add={role}={public}" for role in ("root", "targets", "snapshot", "timestamp")]
+        add += [f"--add={role}={public}" for role in ("root", "targets")]
+    assert ctl("key", "show", "pkcs11:token=two;object=second", "--passphrase-file", pin, "--public-out", tmp_path / "online.pem").returncode == 0
+    add += [f"--add={role}={tmp_path / 'online.pem'}" for role in ("snapshot", "timestamp")]
     path = tmp_path / "1.root.json"
     done = ctl("trust", "draft", "root", "--new", "--out", path, "--threshold", "root=2", *add)
     assert done.returncode == 0, done.stderr
