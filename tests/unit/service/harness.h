@@ -54,7 +54,7 @@ struct world {
         char folder[64];
         struct sal_ledger *ledger;
         struct sal_service *service;
-        struct sal_private_key *authors[2], *root;
+        struct sal_private_key *authors[2], *root, *online;
         bool anonymous_poll;
         int64_t anonymous_offers_max;
         /* Of the last call. */
@@ -83,15 +83,17 @@ static inline void world_write(const struct world *w, const char *name, const ch
         assert_int_equal(fwrite(bytes, 1, len, file), len);
 }
 
-/* ---- trust: a root of one key, two authors who both have to sign everything ---- */
+/* ---- trust: a root of one key, an online key, two authors who both have to sign everything ---- */
 
 static inline void world_trust(struct world *w) {
         assert_ok(sal_private_key_generate(SAL_KEY_ED25519, &w->root, NULL));
+        assert_ok(sal_private_key_generate(SAL_KEY_ED25519, &w->online, NULL));
         const struct sal_private_key *signer = w->root;
         const struct sal_public_key *key = sal_private_key_public(w->root);
+        const struct sal_public_key *online = sal_private_key_public(w->online);
         struct sal_tuf_root_spec spec = {.version = 1, .expires_ms = world_birth_ms + 365 * INT64_C(86400000)};
         for (int role = 0; role < SAL_TUF_ROLES; role++) {
-                spec.roles[role].keys = &key;
+                spec.roles[role].keys = role == SAL_TUF_ROOT || role == SAL_TUF_TARGETS ? &key : &online;
                 spec.roles[role].key_count = 1;
                 spec.roles[role].threshold = 1;
         }
@@ -118,7 +120,7 @@ static inline void world_trust(struct world *w) {
                                                      .expires_ms = spec.expires_ms,
                                                      .policy = text,
                                                      .policy_len = strlen(text),
-                                                     .keys = &key,
+                                                     .keys = &online,
                                                      .key_count = 1,
                                                      .threshold = 1};
         sal_autobuf struct sal_buf file = SAL_BUF_INIT;
@@ -211,6 +213,7 @@ static inline int world_done(void **state) {
         world_close(w);
         json_decref(w->json);
         sal_private_key_free(w->root);
+        sal_private_key_free(w->online);
         sal_private_key_free(w->authors[0]);
         sal_private_key_free(w->authors[1]);
         nftw(w->folder, world_remove, 8, FTW_DEPTH | FTW_PHYS);

@@ -43,7 +43,7 @@ static struct sal_trust_text make_policy(const struct world *w, const char *revo
 static struct put make_targets(const struct world *w, int64_t version, int64_t expires_ms,
                                struct sal_trust_text policy) {
         const struct sal_private_key *signer = w->root;
-        const struct sal_public_key *key = sal_private_key_public(w->root);
+        const struct sal_public_key *key = sal_private_key_public(w->online);
         const struct sal_tuf_targets_spec spec = {.version = version,
                                                   .expires_ms = expires_ms,
                                                   .policy = policy.bytes,
@@ -58,10 +58,10 @@ static struct put make_targets(const struct world *w, int64_t version, int64_t e
 
 static struct sal_trust_text make_root(const struct world *w, int64_t version, int64_t expires_ms) {
         const struct sal_private_key *signer = w->root;
-        const struct sal_public_key *key = sal_private_key_public(w->root);
+        const struct sal_public_key *key = sal_private_key_public(w->root), *online = sal_private_key_public(w->online);
         struct sal_tuf_root_spec spec = {.version = version, .expires_ms = expires_ms};
         for (int role = 0; role < SAL_TUF_ROLES; role++) {
-                spec.roles[role].keys = &key;
+                spec.roles[role].keys = role == SAL_TUF_ROOT || role == SAL_TUF_TARGETS ? &key : &online;
                 spec.roles[role].key_count = 1;
                 spec.roles[role].threshold = 1;
         }
