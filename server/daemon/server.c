@@ -178,6 +178,7 @@ static void on_publication(void *arg, const char *event, const char *what, const
                 enum sal_log_level level;
         } levels[] = {{"publication.failing", SAL_LOG_ERROR},
                       {"publication.not_listed", SAL_LOG_WARNING},
+                      {"publication.signer_restarted", SAL_LOG_WARNING},
                       {"publication.recovered", SAL_LOG_NOTICE}};
         enum sal_log_level level = SAL_LOG_INFO;
         (void)arg;

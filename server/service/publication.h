@@ -80,7 +80,8 @@ struct sal_publication_config {
         const char *public_dir; /* made when missing, with metadata/ and targets/ in it; 0755, files 0644 */
         /* For the log; on the publisher's thread, the first time on that of sal_publication_start. `what` and `remedy`
          * may be "". Events: publication.made, publication.failing, publication.recovered, publication.not_listed
-         * (what: the target and the reason), publication.signer (a signer was started). NULL: nobody listens. */
+         * (what: the target and the reason), publication.signer (the first signer was started),
+         * publication.signer_restarted (what: how the one before ended). NULL: nobody listens. */
         void (*tell)(void *arg, const char *event, const char *what, const char *remedy);
         void *tell_arg;
 };

@@ -40,6 +40,7 @@ struct sal_publication {
         pthread_mutex_t marking; /* marks are set from the newest snapshot and view, one at a time */
         /* The publisher's. */
         struct sal_signer *signer;
+        char ended[SAL_ERR_DETAIL_BYTES]; /* how the signer before ended; "": there was none */
         struct sal_view *last; /* whose files were given away last: the view, or at first what the directory held */
         bool settled;          /* the signer has answered for `wanted` */
         size_t wanted_count;

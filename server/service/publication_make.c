@@ -39,23 +39,41 @@ void sal_publication_tell(const struct sal_publication *publication, const char 
 enum sal_status sal_publication_sign_on(struct sal_publication *publication, struct sal_err *reterr) {
         if (publication->signer)
                 return SAL_OK;
-        enum sal_status status = sal_signer_start(&publication->signer_config, &publication->signer, reterr);
-        if (!status)
-                sal_publication_tell(publication, "publication.signer", "", "started as process %d",
-                                     sal_signer_pid(publication->signer));
-        return status;
+        struct sal_err why = {0};
+        enum sal_status status = sal_signer_start(&publication->signer_config, &publication->signer, &why);
+        if (status) {
+                if (*publication->ended && !*why.hint)
+                        sal_err_hint(&why, "it is started again by itself, within a minute");
+                if (reterr)
+                        *reterr = why;
+                return status;
+        }
+        int pid = (int)sal_signer_pid(publication->signer);
+        if (*publication->ended)
+                sal_publication_tell(
+                        publication, "publication.signer_restarted",
+                        "nothing: what is public stayed as it was; if it ends again and again, find out why",
+                        "%s; started again as process %d", publication->ended, pid);
+        else
+                sal_publication_tell(publication, "publication.signer", "", "started as process %d", pid);
+        publication->ended[0] = '\0';
+        return SAL_OK;
 }
 
 /* One that ended meanwhile is started again, once. */
 static enum sal_status ask(struct sal_publication *publication, const struct sal_signer_request *request,
                            struct sal_signer_answer *ret, struct sal_err *reterr) {
         enum sal_status status = SAL_E_UNREACHABLE;
+        struct sal_err why = {0};
         for (int tries = 0; tries < 2 && status == SAL_E_UNREACHABLE; tries++) {
                 status = sal_publication_sign_on(publication, reterr);
                 if (status)
                         return status;
-                status = sal_signer_make(publication->signer, request, ret, reterr);
+                status = sal_signer_make(publication->signer, request, ret, &why);
+                if (status && reterr)
+                        *reterr = why;
                 if (status == SAL_E_UNREACHABLE) {
+                        snprintf(publication->ended, sizeof publication->ended, "%s", why.detail);
                         sal_signer_free(publication->signer);
                         publication->signer = NULL;
                 }

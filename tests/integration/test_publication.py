@@ -316,6 +316,9 @@ def test_a_killed_signer_is_started_again(server):
     campaign = server.admin.started(c.payload(server.domain))
     assert path_of(campaign) in lists(server)
     assert signer_pid(server) != old
+    until(lambda: b"publication.signer_restarted" in server.log, "the log says so")
+    line, = [x for x in server.log.splitlines() if b"publication.signer_restarted" in x]
+    assert b" warning " in line and b"ended by signal 9" in line and b"started again as process" in line, line
     assert publication(server)["state"] == "ok"
     never_back(before, Public(server))
 

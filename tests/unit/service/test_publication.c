@@ -34,7 +34,9 @@ static void tell(void *arg, const char *event, const char *what, const char *rem
         pthread_mutex_lock(&s->lock);
         if (s->event_count < EVENTS_MAX)
                 snprintf(s->events[s->event_count++], sizeof s->events[0], "%s", event);
-        sscanf(what, "started as process %d", &s->signer);
+        const char *process = strstr(what, "as process ");
+        if (process)
+                sscanf(process, "as process %d", &s->signer);
         pthread_mutex_unlock(&s->lock);
 }
 
@@ -84,7 +86,7 @@ static int set_up(void **state) {
         world_path(s->w, "1.root.json", s->root);
         world_path(s->w, "tuf", s->dir);
         world_path(s->w, "signer", s->marks);
-        assert_ok(sal_private_key_save(s->w->root, s->key, NULL));
+        assert_ok(sal_private_key_save(s->w->online, s->key, NULL));
         go_public(s);
         *state = s;
         return 0;
@@ -357,6 +359,7 @@ static void a_signer_that_ended_is_started_again(void **state) {
         settle(s);
         assert_int_equal(state_of(s).failing_ms, 0);
         assert_int_not_equal(s->signer, before);
+        assert_true(was_told(s, "publication.signer_restarted"));
         assert_true(lists(s, "campaigns/fix-1.json"));
         assert_int_equal(version_of(s, SAL_TUF_FILE_CAMPAIGNS), version + 1);
 }
@@ -519,7 +522,7 @@ static enum sal_status trust_job(struct world *w, struct sal_tx *tx, void *arg) 
 static struct sal_trust_store *store_that_revokes(struct scene *s, const char *id) {
         const struct sal_trust_store *before = s->w->service->trust;
         const struct sal_private_key *signer = s->w->root;
-        const struct sal_public_key *key = sal_private_key_public(signer);
+        const struct sal_public_key *key = sal_private_key_public(s->w->online);
         sal_autojson json_t *json = json_loads(sal_policy_bytes(before->policy, &(size_t){0}), 0, NULL);
         json_array_append_new(json_object_get(json, "revoked"), json_string(id));
         sal_autofree char *policy = sal_json_dump(json);
