@@ -49,8 +49,11 @@ static void on_change(void *arg) {
 
 static void on_event(void *arg, const char *event, const char *campaign, int64_t version, const char *text) {
         (void)arg;
-        sal_log(SAL_LOG_NOTICE, event, SAL_F_STR("campaign", campaign), SAL_F_INT("version", version),
-                SAL_F_STR("what", text));
+        if (*campaign)
+                sal_log(SAL_LOG_NOTICE, event, SAL_F_STR("campaign", campaign), SAL_F_INT("version", version),
+                        SAL_F_STR("what", text));
+        else
+                sal_log(SAL_LOG_NOTICE, event, SAL_F_STR("what", text));
 }
 
 void sal_api_attach(struct sal_api *api, struct sal_http_server *http) {
