@@ -131,6 +131,11 @@ def test_what_is_not_allowed_any_more_is_named(server, offline, tmp_path):
     assert f"not allowed any more: {campaign.id}@1 (the trust policy revokes" in out
     assert any(campaign.id in text for text in says(server.domain, "status", code=1)["needs"])
     assert "the trust policy revokes" in says(server.domain, "campaign", "show", campaign.id)["not_allowed"]
+    shown = ctl(server.domain, "campaign", "show", campaign.id).stdout
+    assert any(line.startswith("not allowed ") and "the trust policy revokes" in line for line in shown.splitlines()), shown
+    until(lambda: b"trust.changed" in server.log, "the log tells the change")
+    line, = [x for x in server.log.splitlines() if b"trust.changed" in x]
+    assert b"campaign=" not in line and b"version=" not in line, line
 
 
 @pytest.mark.parametrize("args,code,words", [

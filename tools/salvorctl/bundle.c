@@ -185,6 +185,12 @@ static enum sal_status run_bundle(struct sal_ctl *ctl, struct sal_err *reterr) {
         return status;
 }
 
+static const struct sal_option_words words[] = {
+        {SAL_OPT_FROM, "DIR", "a copy of the server's public directory, read instead of the server"},
+        {SAL_OPT_ROOT, "FILE", "the root that machines pin, 1.root.json (default: that of -C DIR)"},
+        {0},
+};
+
 const struct sal_command sal_commands_bundle[] = {
         {.group = "bundle",
          .args = "OUT [ID[@V]...]",
@@ -196,6 +202,7 @@ const struct sal_command sal_commands_bundle[] = {
          .help = "OUT must not exist. All campaigns in force go into it, or those named, with metadata, policy and\n"
                  "artifacts, each file verified as a recovery client does it. It is on the disk when this is done: a\n"
                  "stick may be pulled out. --from DIR reads a copy of the public directory instead of the server.",
+         .words = words,
          .run = run_bundle},
         {0},
 };

@@ -35,6 +35,25 @@ static enum sal_status run_draft(struct sal_ctl *ctl, struct sal_err *reterr) {
                         ctl->args[0]);
 }
 
+static const struct sal_option_words draft_words[] = {
+        {SAL_OPT_FROM, "FILE", "the file before: the new one begins as its copy"},
+        {SAL_OPT_ROOT, "FILE", "the root whose targets keys will sign the targets"},
+        {SAL_OPT_POLICY, "FILE", "the trust policy that the targets name"},
+        {0},
+};
+
+static const struct sal_option_words sign_words[] = {
+        {SAL_OPT_FROM, "FILE", "the file before: shows what changes; a root counts its keys too"},
+        {SAL_OPT_ROOT, "FILE", "the root that says whose signatures count for targets"},
+        {SAL_OPT_POLICY, "FILE", "the trust policy that the targets name, to be shown"},
+        {0},
+};
+
+static const struct sal_option_words check_words[] = {
+        {SAL_OPT_ROOT, "FILE", "the root that machines pin, 1.root.json: the chain begins there"},
+        {0},
+};
+
 const struct sal_command sal_commands_ceremony[] = {
         {.group = "trust",
          .verb = "draft",
@@ -54,6 +73,7 @@ const struct sal_command sal_commands_ceremony[] = {
                  "         --threshold CLASS=N, --class NAME limits --add to it, --revoke ID[@V]\n"
                  "Drops come first, then additions, then thresholds. A KEY is an id, its first 8 digits or more, or\n"
                  "a public file. A root is valid for 1095 days, targets for 365, unless --days says otherwise.",
+         .words = draft_words,
          .run = run_draft},
         {.group = "trust",
          .verb = "sign",
@@ -69,6 +89,7 @@ const struct sal_command sal_commands_ceremony[] = {
          .help = "--from names the file before it, so that the changes are shown; a root then counts the keys of the\n"
                  "root before too. A targets file needs --root N.root.json; --policy FILE shows the policy it names.\n"
                  "One signature is added; nothing else of FILE changes.",
+         .words = sign_words,
          .run = sal_ctl_trust_sign},
         {.group = "trust",
          .verb = "check",
@@ -81,6 +102,7 @@ const struct sal_command sal_commands_ceremony[] = {
          .summary = "Hold root files, targets and policy against each other as a client would",
          .help = "--root names the root that clients pin. Says whose signatures are missing and how long all of it is\n"
                  "valid. Exit code 0 when all of it holds together, else 1.",
+         .words = check_words,
          .run = sal_ctl_trust_check},
         {0},
 };

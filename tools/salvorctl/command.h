@@ -67,6 +67,13 @@ enum sal_option {
 
 struct sal_ctl;
 
+/* What an option means to one command, where its general words would mislead. */
+struct sal_option_words {
+        enum sal_option option;
+        const char *value; /* for usage: "DIR" */
+        const char *help;
+};
+
 struct sal_command {
         const char *group;
         const char *verb; /* NULL: the group alone is the command */
@@ -78,7 +85,8 @@ struct sal_command {
         bool offline;      /* runs without a server: no -C needed, nothing is opened */
         bool local;        /* has no use for a server at all: -C means nothing to it */
         const char *summary;
-        const char *help; /* further sentences, or NULL */
+        const char *help;                     /* further sentences, or NULL */
+        const struct sal_option_words *words; /* ended by one without help; NULL: none */
         enum sal_status (*run)(struct sal_ctl *ctl, struct sal_err *reterr);
 };
 

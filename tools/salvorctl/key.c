@@ -234,7 +234,10 @@ static enum sal_status run_generate(struct sal_ctl *ctl, struct sal_err *reterr)
         if (!entry)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory to show the key; it is in %.300s", path);
         if (plain)
-                sal_out_line(stderr, "notice: ", path, " is not encrypted; a key like that is for trials only", NULL);
+                sal_out_line(stderr, "notice: ", path,
+                             " is not encrypted: that is for trials, and for the online key, which the server reads by "
+                             "itself",
+                             NULL);
         if (ctl->json) {
                 sal_out_json(entry);
                 return SAL_OK;

@@ -38,7 +38,8 @@ static const struct option_row {
         [SAL_OPT_NAME] = {"name", "NAME", "of the author (default: that of the file, or the key's label)"},
         [SAL_OPT_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "its first line is the passphrase, or the token's PIN"},
         [SAL_OPT_PASSPHRASE_FD] = {"passphrase-fd", "N", "the same from an open descriptor"},
-        [SAL_OPT_UNENCRYPTED] = {"unencrypted", NULL, "for trials only: whoever reads the file has the key"},
+        [SAL_OPT_UNENCRYPTED] = {"unencrypted", NULL,
+                                 "no passphrase: for trials, and for the online key, which the server reads by itself"},
         [SAL_OPT_FROM] = {"from", "FILE", "what there is now"},
         [SAL_OPT_ROOT] = {"root", "FILE", "the root that says whose signatures count"},
         [SAL_OPT_POLICY] = {"policy", "FILE", "the trust policy"},
@@ -289,6 +290,19 @@ void sal_ctl_print_usage(FILE *stream) {
               stream);
 }
 
+static void print_option(FILE *stream, const struct sal_command *command, enum sal_option option) {
+        const struct option_row *row = &option_rows[option];
+        const char *value = row->value, *help = row->help;
+        for (const struct sal_option_words *words = command->words; words && words->help; words++)
+                if (words->option == option) {
+                        value = words->value;
+                        help = words->help;
+                }
+        char left[48];
+        snprintf(left, sizeof left, "--%s%s%s", row->name, value ? " " : "", value ? value : "");
+        fprintf(stream, "  %-24s %s%s\n", left, help, command->required & SAL_BIT(option) ? " (required)" : "");
+}
+
 void sal_ctl_print_help(FILE *stream, const struct sal_command *command) {
         char name[96];
         command_name(command, name, sizeof name);
@@ -298,15 +312,9 @@ void sal_ctl_print_help(FILE *stream, const struct sal_command *command) {
                 fprintf(stream, "\n%s\n", command->help);
         if (command->options)
                 fputc('\n', stream);
-        for (size_t i = 0; i < SAL_OPT_COUNT; i++) {
-                if (!(command->options & SAL_BIT(i)))
-                        continue;
-                char left[48];
-                snprintf(left, sizeof left, "--%s%s%s", option_rows[i].name, option_rows[i].value ? " " : "",
-                         option_rows[i].value ? option_rows[i].value : "");
-                fprintf(stream, "  %-24s %s%s\n", left, option_rows[i].help,
-                        command->required & SAL_BIT(i) ? " (required)" : "");
-        }
+        for (int i = 0; i < SAL_OPT_COUNT; i++)
+                if (command->options & SAL_BIT(i))
+                        print_option(stream, command, (enum sal_option)i);
 }
 
 const char *sal_ctl_option_name(enum sal_option option) {

@@ -86,6 +86,7 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
                 {"campaign", "id"},
                 {"version", "version"},
                 {"state", "state"},
+                {"not allowed", "not_allowed"},
                 {"title", "title"},
                 {"summary", "summary"},
                 {"digest", "digest"},
