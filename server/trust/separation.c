@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+/* A pointer into the root begins so. */
+#define IN_ROOT "/root"
+
 enum online { ONLINE_TIMESTAMP, ONLINE_SNAPSHOT, ONLINE_CAMPAIGNS, ONLINE_ROLES };
 enum offline { OFFLINE_ROOT, OFFLINE_TARGETS, OFFLINE_AUTHORS, OFFLINE_PLACES };
 
@@ -73,7 +76,8 @@ static enum sal_status fail(const struct sal_tuf_said *now, enum offline place, 
         if (place == OFFLINE_AUTHORS)
                 snprintf(pointer, sizeof pointer, "/policy/authors/%zu", at);
         else
-                snprintf(pointer, sizeof pointer, "/root/signed/roles/%s", place == OFFLINE_ROOT ? "root" : "targets");
+                snprintf(pointer, sizeof pointer, IN_ROOT "/signed/roles/%s",
+                         place == OFFLINE_ROOT ? "root" : "targets");
         sal_fail_at(reterr, SAL_E_INVALID, pointer, "the key %s is online (%s) and cannot be %s too",
                     sal_public_key_id(key), roles, who);
         sal_err_hint(reterr, "whoever takes the server over has this key, and it would let them add what nobody else "

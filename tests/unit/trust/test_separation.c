@@ -92,8 +92,12 @@ static void every_online_role_with_every_offline_one(void **state) {
         static const struct {
                 int role;
                 const char *detail, *pointer;
-        } offline[] = {{ROOT, "cannot be a key of root too", "/root/signed/roles/root"},
-                       {TARGETS, "cannot be a key of targets too", "/root/signed/roles/targets"},
+        } offline[] = {{ROOT, "cannot be a key of root too",
+                        "/root"
+                        "/signed/roles/root"},
+                       {TARGETS, "cannot be a key of targets too",
+                        "/root"
+                        "/signed/roles/targets"},
                        {AUTHOR, "cannot be the author \"ada\" too", "/policy/authors/0"}},
           online[] = {{TIMESTAMP, "(timestamp)", ""}, {SNAPSHOT, "(snapshot)", ""}, {CAMPAIGNS, "(campaigns)", ""}};
         for (size_t a = 0; a < SAL_ARRAY_LEN(offline); a++)
