@@ -205,9 +205,10 @@ X
 
 @test "docs: configuration keys and their defaults" {
         put server/daemon/config.c <<'X'
-        [A] = {SAL_CONF_TOP, "workers", SAL_CONF_IS_NUMBER, 0, 64, "threads", {"8"}},
-        [B] = {SAL_CONF_PLANE,
-               "port", SAL_CONF_IS_NUMBER, 0, 65535, "", {"8443", "8444"}},
+        [SAL_CONF_WORKERS] = SERVER("workers", NUMBER, RANGE(0, 64, "threads"), DEFAULT("8")),
+        [SAL_CONF_PORT] =
+                PLANE("port", NUMBER, RANGE(0, 65535, ""),
+                      DEFAULT("8443", "8444")),
 };
 X
         put docs/operations.md <<<'`workers` 8, `port` 8443 8444'
@@ -218,4 +219,17 @@ X
         [[ "$output" == *"the default 8444 of port is missing"* ]]
         put docs/operations.md <<<'`workers` 8'
         refuses docs "the configuration key port is missing"
+}
+
+@test "docs: a configuration table that the check cannot read" {
+        put server/daemon/main.c <<<''
+        refuses docs "of 0 configuration keys this check understands 0"
+        put server/daemon/config.c <<'X'
+        [SAL_CONF_WORKERS] = SERVER("workers", NUMBER, DEFAULT("8")),
+        [SAL_CONF_PORT] = SOMETHING_NEW("port", NUMBER, DEFAULT("8443")),
+};
+X
+        put docs/operations.md <<<'`workers` 8'
+        put docs/man/salvord.conf.5.scd <<<'*workers* 8'
+        refuses docs "of 2 configuration keys this check understands 1"
 }
