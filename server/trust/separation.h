@@ -21,9 +21,8 @@ struct sal_tuf_said {
 };
 
 /* SAL_OK, or SAL_E_INVALID with the first key that is online and offline at once: the detail names it and its roles,
- * the pointer where it is offline ("/policy/authors/0"; in the root file "/root" and then as it
- * stands there). Faults that `before` has too are
- * passed over (NULL: none are): what is wrong already must not keep a revocation out. */
+ * the pointer where it is offline ("/policy/authors/0"; in the root file "/root" and then as it stands there). Faults
+ * that `before` has too are passed over (NULL: none are): what is wrong already must not keep a revocation out. */
 enum sal_status sal_tuf_check_separation(const struct sal_tuf_said *now, const struct sal_tuf_said *before,
                                          struct sal_err *reterr);
 
