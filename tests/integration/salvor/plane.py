@@ -96,7 +96,7 @@ class Plane:
         self.authority = pki.make_ca(folder, "ca")
         self.ca = self.authority[0]
         self.polls, self.reports, self.gets, self.headers = [], [], [], []
-        self.answers = [self.say("none")]
+        self.answers = []
         self.files = {}  # path -> bytes, besides those of the repository
         self.report_status = 200
         self.cut_after = None  # bytes of a file after which the connection breaks, once
@@ -108,6 +108,7 @@ class Plane:
         self.stopping = threading.Event()
         self.listen(*pki.issue(folder, self.authority, "localhost", usage="serverAuth",
                                names="DNS:localhost,IP:127.0.0.1"))
+        self.answers = [self.say("none")]  # of a time at which its certificate is valid
 
     def listen(self, certificate, key):
         if self.server:
