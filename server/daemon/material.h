@@ -48,7 +48,8 @@ enum sal_status sal_material_blame(const struct sal_conf *conf, const struct sal
                                    const struct sal_err *why, struct sal_err *reterr);
 /* Reads and checks the files of the trust section: the root, the targets that it verifies, the policy that those list,
  * and the online keys, which must serve every online role. An operator may have handed in newer files since: what the
- * public directory holds of them counts too, as far as the root's chain reaches. */
+ * public directory holds of them counts too, as far as the root's chain reaches. Once there is a ledger, keys that
+ * serve no role are a warning in the log: a server whose key was lost has to start. */
 enum sal_status sal_material_check_trust(const struct sal_conf *conf, struct sal_trust_digests *ret,
                                          struct sal_err *reterr);
 

@@ -145,7 +145,9 @@ static enum sal_status open_file(struct sal_signer_marks *marks, bool resumed, s
         return SAL_OK;
 }
 
-/* One slot is written at a time, after the other one is on disk: what was in the damaged one is at most one above. */
+/* One slot is written at a time, after the other one is on disk, and a request raises a version by one: what was in the
+ * damaged slot is at most one above. (More only where published files were already ahead of the marks; those files then
+ * carry the version.) */
 static void raise_by_one(struct sal_signer_marks *marks) {
         for (size_t i = 0; i < SAL_ARRAY_LEN(online); i++) {
                 struct sal_tuf_mark *mark = &marks->marks[online[i]];

@@ -33,7 +33,8 @@ static enum sal_status from_file(const struct sal_ctl *ctl, const char *path, st
                 return asking.err.status;
         }
         if (!status && ret_protection->seal == SAL_SEAL_NONE)
-                sal_out_line(stderr, "notice: ", path, " is not encrypted; a key like that is for trials only", NULL);
+                sal_out_line(stderr, "notice: ", path,
+                             " is not encrypted; a key like that is for trials, or an online key", NULL);
         return status;
 }
 
