@@ -43,23 +43,26 @@ struct sal_lull {
 };
 
 /* The halt rule: HOLD_COHORT, HALT or NONE. It is asked while the campaign is active, paused or completed, and while an
- * operator has halted it (HALT then means: a resume has to quote this decision). slot: of the offer that changed, or
- * NULL for everything. */
+ * operator has halted it (HALT then means: a resume has to quote this decision); NONE otherwise, and that changes
+ * nothing: what the engine has halted begins a new tally when it is resumed. slot: of the offer that changed, or NULL
+ * for everything. */
 struct sal_evidence sal_course_judge(const struct sal_course *course, const struct sal_slot *slot);
 
 /* Advance by evidence: ADVANCE or NONE. Only while the campaign is active or completed, the kill switch off, the plan
- * not manual, and no limit lets the next ring open later than now_ms. */
+ * not manual, and, unless the ring of the next stage is open already, no limit lets it open later than now_ms. */
 struct sal_evidence sal_course_advance(const struct sal_course *course);
 
 /* Whether the next ring opens without evidence, the stage staying: the cap has room, and either every known matching
- * machine of the open rings is settled, or none of them took an offer for patience_seconds. False while a limit lets
- * nobody take an offer now (outside its windows), or lets the next ring open later. */
+ * machine of the open rings is settled, or none of them took an offer for patience_seconds. False unless the campaign
+ * is active or completed, the kill switch off and the plan not manual, and while a limit lets nobody take an offer now
+ * (outside its windows) or lets the next ring open later. */
 bool sal_course_may_open(const struct sal_course *course, const struct sal_lull *lull);
 
-/* Whether an active campaign is complete: last ring open, nothing unsettled, idle for quiet_seconds. */
+/* Whether an active campaign is complete: last ring open, nothing unsettled, idle for quiet_seconds. False while the
+ * kill switch is on, and outside of a limit's windows. */
 bool sal_course_complete(const struct sal_course *course, const struct sal_lull *lull);
 
-/* Offers that may be in flight: the plan's cap, and not above a limit's. */
+/* Offers that may be in flight: the plan's cap, and not above a limit's (which is at least 1). */
 double sal_course_cap(const struct sal_course *course);
 /* Whether the cap lets an offer be made now: in_flight + X < cap, or nothing is in flight. */
 bool sal_course_room(const struct sal_course *course);
