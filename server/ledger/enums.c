@@ -71,14 +71,6 @@ static const char *const standing_names[SAL_STANDINGS] = {
         [SAL_STANDING_BACK] = "back",       [SAL_STANDING_NEEDS_HANDS] = "needs_hands",
 };
 
-static const char *const journal_type_names[SAL_JOURNAL_TYPES] = {
-        [SAL_JOURNAL_OFFER] = "offer",       [SAL_JOURNAL_REPORT] = "report",
-        [SAL_JOURNAL_APPLIED] = "applied",   [SAL_JOURNAL_SUCCEEDED] = "succeeded",
-        [SAL_JOURNAL_FAILED] = "failed",     [SAL_JOURNAL_NOT_APPLICABLE] = "not_applicable",
-        [SAL_JOURNAL_RECALLED] = "recalled", [SAL_JOURNAL_STATE] = "state",
-        [SAL_JOURNAL_DECISION] = "decision", [SAL_JOURNAL_ADMIN] = "admin",
-};
-
 const char *sal_standing_name(enum sal_standing standing) {
         return standing < SAL_STANDINGS ? standing_names[standing] : "";
 }
@@ -88,8 +80,4 @@ int sal_standing_parse(const char *name) {
                 if (strcmp(standing_names[i], name) == 0)
                         return i;
         return -1;
-}
-
-const char *sal_journal_type_name(enum sal_journal_type type) {
-        return type < SAL_JOURNAL_TYPES ? journal_type_names[type] : "";
 }

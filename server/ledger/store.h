@@ -14,7 +14,7 @@
 
 #include "ledger/ledger.h"
 #include "model/campaign.h"
-#include "model/offer.h"
+#include "model/event.h"
 
 #include <stddef.h>
 
@@ -237,21 +237,6 @@ enum sal_status sal_tally_store_each(struct sal_tx *tx, int64_t campaign_row,
 enum sal_status sal_tally_store_clear(struct sal_tx *tx, int64_t campaign_row);
 
 /* ---- journal: append-only, seq from 1 without gaps ---- */
-
-enum sal_journal_type {
-        SAL_JOURNAL_OFFER,
-        SAL_JOURNAL_REPORT,
-        SAL_JOURNAL_APPLIED,
-        SAL_JOURNAL_SUCCEEDED,
-        SAL_JOURNAL_FAILED,
-        SAL_JOURNAL_NOT_APPLICABLE,
-        SAL_JOURNAL_RECALLED,
-        SAL_JOURNAL_STATE,
-        SAL_JOURNAL_DECISION,
-        SAL_JOURNAL_ADMIN,
-        SAL_JOURNAL_TYPES
-};
-const char *sal_journal_type_name(enum sal_journal_type type);
 
 struct sal_journal_entry {
         int64_t seq; /* set by append */

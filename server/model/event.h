@@ -42,11 +42,14 @@ struct sal_event {
         const json_t *detail;
         json_t *owned; /* of a parsed event; NULL otherwise */
 };
+#define sal_autoevent __attribute__((cleanup(sal_event_done)))
 
-/* The line's object. A new reference, NULL without memory. */
+/* The line's object. A member of `detail` that the event has by itself is left out. A new reference, NULL without
+ * memory. */
 json_t *sal_event_json(const struct sal_event *event);
-/* Reads a line (without its end). Errors: SAL_E_MALFORMED, SAL_E_INVALID (with pointer), SAL_E_NOMEM. */
+/* Reads a line (without its end); members that it does not know are kept in `detail`. Errors: SAL_E_MALFORMED,
+ * SAL_E_INVALID (with pointer), SAL_E_NOMEM. */
 enum sal_status sal_event_parse(const char *line, size_t len, struct sal_event *ret, struct sal_err *reterr);
-void sal_event_done(struct sal_event *event);
+void sal_event_done(struct sal_event *event); /* NULL is allowed */
 
 #endif

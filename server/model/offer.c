@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/offer.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 /* One step of the offers' machine. An event that has no row changes nothing in that state. */
@@ -204,4 +206,21 @@ bool sal_campaign_live(enum sal_campaign_state state) {
 
 bool sal_campaign_in_force(enum sal_campaign_state state) {
         return sal_campaign_live(state) && state != SAL_CAMPAIGN_HALTED;
+}
+
+void sal_offer_id_format(int64_t row, char ret[static SAL_OFFER_ID_BYTES]) {
+        snprintf(ret, SAL_OFFER_ID_BYTES, "o%" PRId64, row);
+}
+
+enum sal_status sal_offer_id_parse(const char *text, int64_t *ret_row) {
+        if (text[0] != 'o' || text[1] < '1' || text[1] > '9' || strlen(text) > 19)
+                return SAL_E_MALFORMED;
+        int64_t row = 0;
+        for (const char *p = text + 1; *p; p++) {
+                if (*p < '0' || *p > '9')
+                        return SAL_E_MALFORMED;
+                row = row * 10 + (*p - '0');
+        }
+        *ret_row = row;
+        return SAL_OK;
 }

@@ -10,6 +10,13 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* An offer's id on the wire: "o<row>", row from 1. */
+enum { SAL_OFFER_ID_BYTES = 24 };
+void sal_offer_id_format(int64_t row, char ret[static SAL_OFFER_ID_BYTES]);
+/* Errors: SAL_E_MALFORMED. */
+enum sal_status sal_offer_id_parse(const char *text, int64_t *ret_row);
 
 enum sal_offer_state {
         SAL_OFFER_OFFERED,

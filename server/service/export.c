@@ -3,8 +3,6 @@
 #include "service/machine_plane.h"
 #include "service/views.h"
 
-#include "base/clock.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,26 +155,21 @@ struct events {
 
 static bool write_event(void *arg, const struct sal_journal_entry *entry) {
         struct events *events = arg;
-        char at[SAL_TIME_BYTES], offer_id[24];
-        sal_time_format(entry->at_ms, at);
-        sal_offer_id_format(entry->offer_row, offer_id);
-        sal_autojson json_t *event =
-                json_pack("{s:I, s:s, s:s, s:s?, s:o, s:s*, s:s*, s:s*, s:s*}", "seq", (json_int_t)entry->seq, "at", at,
-                          "type", sal_journal_type_name(entry->type), "campaign", entry->campaign, "version",
-                          entry->version ? json_integer(entry->version) : json_null(), "machine_id", entry->machine_id,
-                          "offer_id", entry->offer_row ? offer_id : NULL, "ring", entry->ring, "cause",
-                          entry->cause ? sal_cause_name(entry->cause) : NULL);
-        json_t *detail = NULL;
-        if (event && entry->detail &&
-            !sal_json_parse(entry->detail, strlen(entry->detail), SAL_JSON_MAX_DEPTH, &detail, NULL)) {
-                if (entry->type == SAL_JOURNAL_DECISION)
-                        json_object_set_new(event, "decision", detail);
-                else {
-                        json_object_update_missing(event, detail);
-                        json_decref(detail);
-                }
-        }
-        sal_autofree char *line = event ? sal_json_dump(event) : NULL;
+        sal_autojson json_t *detail = NULL;
+        if (entry->detail)
+                (void)sal_json_parse(entry->detail, strlen(entry->detail), SAL_JSON_MAX_DEPTH, &detail, NULL);
+        struct sal_event event = {.seq = entry->seq,
+                                  .at_ms = entry->at_ms,
+                                  .type = entry->type,
+                                  .campaign = entry->campaign,
+                                  .version = entry->version,
+                                  .machine_id = entry->machine_id,
+                                  .offer_row = entry->offer_row,
+                                  .ring = entry->ring,
+                                  .cause = entry->cause,
+                                  .detail = detail};
+        sal_autojson json_t *json = sal_event_json(&event);
+        sal_autofree char *line = json ? sal_json_dump(json) : NULL;
         if (!line) {
                 events->out->failed = true;
                 return false;

@@ -62,10 +62,6 @@ struct sal_poll {
 void sal_poll_done(struct sal_poll *poll);
 void sal_report_done(struct sal_report *report);
 
-/* "o<row>" <-> row. Errors: SAL_E_MALFORMED. */
-void sal_offer_id_format(int64_t row, char ret[static 24]);
-enum sal_status sal_offer_id_parse(const char *text, int64_t *ret_row);
-
 /* Answers from the snapshot when it can: true, and poll->answer is set. False: the poll has to go to the ledger. A slot
  * that was claimed on the way stays claimed until the next commit. Any worker. */
 bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snapshot, struct sal_poll *poll,

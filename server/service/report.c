@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/poll_internal.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,23 +10,6 @@ void sal_report_done(struct sal_report *report) {
         free(report->actions);
         free(report->log);
         report->actions = report->log = NULL;
-}
-
-void sal_offer_id_format(int64_t row, char ret[static 24]) {
-        snprintf(ret, 24, "o%" PRId64, row);
-}
-
-enum sal_status sal_offer_id_parse(const char *text, int64_t *ret_row) {
-        if (text[0] != 'o' || text[1] < '1' || text[1] > '9' || strlen(text) > 19)
-                return SAL_E_MALFORMED;
-        int64_t row = 0;
-        for (const char *p = text + 1; *p; p++) {
-                if (*p < '0' || *p > '9')
-                        return SAL_E_MALFORMED;
-                row = row * 10 + (*p - '0');
-        }
-        *ret_row = row;
-        return SAL_OK;
 }
 
 static bool count_report(void *arg, const struct sal_report_row *report) {
