@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/quote.h"
 
+#include "base/mem.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -57,4 +59,19 @@ void sal_quote(struct sal_buf *out, const char *text, enum sal_quote how) {
                 p += len ? len : 1;
         }
         sal_buf_putc(out, '"');
+}
+
+void sal_quote_short(struct sal_buf *out, const char *text, enum sal_quote how, size_t max_bytes) {
+        if (!text || strlen(text) <= max_bytes) {
+                sal_quote(out, text, how);
+                return;
+        }
+        size_t len = max_bytes;
+        while (len > 1 && ((unsigned char)text[len] & 0xc0) == 0x80)
+                len--;
+        sal_autofree char *cut = strndup(text, len);
+        if (!cut)
+                out->failed = true;
+        sal_quote(out, cut, how);
+        sal_buf_puts(out, "...");
 }

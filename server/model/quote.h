@@ -19,5 +19,7 @@ enum sal_quote {
 /* Appends the text (NULL: nothing). Within the quotes: \" and \\; control bytes, each space behind a space and, but in
  * prose, every code point that is not ASCII as \u{XXXX}; bytes that are no UTF-8 (RFC 3629) as \xNN. */
 void sal_quote(struct sal_buf *out, const char *text, enum sal_quote how);
+/* The same of at most max_bytes (1..) of the text, whole code points; "..." behind the quote says that it was cut. */
+void sal_quote_short(struct sal_buf *out, const char *text, enum sal_quote how, size_t max_bytes);
 
 #endif

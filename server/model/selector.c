@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "model/selector.h"
+#include "model/selector_node.h"
 
 #include "model/quote.h"
 
@@ -7,10 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { DOTTED_MAX_PARTS = 128 }; /* a value has at most 256 bytes */
-
-enum op { OP_ALL, OP_ANY, OP_NOT, OP_EQ, OP_NE, OP_IN, OP_PREFIX, OP_GLOB, OP_LT, OP_LE, OP_GT, OP_GE, OP_EXISTS };
 
 /* What kind of value an operator takes. */
 enum operand {
@@ -44,36 +40,9 @@ static const struct op_info {
         [OP_EXISTS] = {"exists", "", OPERAND_BOOL},
 };
 
-/* Digits of a part without leading zeros, of any length. */
-struct dotted_part {
-        const char *digits;
-        size_t count;
-};
-
-struct dotted {
-        int count;                                  /* 0: the text is not dotted decimal */
-        struct dotted_part parts[DOTTED_MAX_PARTS]; /* borrowed from the text */
-};
-
-struct node {
-        enum op op;
-        const char *fact; /* borrowed from the source; NULL for all, any, not */
-        bool wanted;      /* exists */
-        size_t count;     /* of children, or of texts */
-        struct node *children;
-        char **texts;
-        struct dotted dotted;
-};
-
-struct sal_selector {
-        struct node root;
-        size_t node_count;
-        json_t *source;
-};
-
 /* Reads "10.0.22631": 1..16 parts of 1..18 digits, so that a part always fits 64 bits. */
-static void read_dotted(const char *text, struct dotted *ret) {
-        struct dotted out = {0};
+void selector_read_dotted(const char *text, struct selector_dotted *ret) {
+        struct selector_dotted out = {0};
         ret->count = 0;
         for (;;) {
                 size_t digits = strspn(text, "0123456789");
@@ -81,7 +50,7 @@ static void read_dotted(const char *text, struct dotted *ret) {
                         return;
                 size_t zeros = strspn(text, "0");
                 out.parts[out.count++] =
-                        (struct dotted_part){.digits = text + zeros, .count = zeros < digits ? digits - zeros : 0};
+                        (struct selector_part){.digits = text + zeros, .count = zeros < digits ? digits - zeros : 0};
                 text += digits;
                 if (*text == '\0')
                         break;
@@ -92,9 +61,9 @@ static void read_dotted(const char *text, struct dotted *ret) {
 }
 
 /* A part that one side lacks counts as 0, because parts start as 0. */
-static int compare_dotted(const struct dotted *a, const struct dotted *b) {
+static int compare_dotted(const struct selector_dotted *a, const struct selector_dotted *b) {
         for (int i = 0; i < DOTTED_MAX_PARTS; i++) {
-                const struct dotted_part *x = &a->parts[i], *y = &b->parts[i];
+                const struct selector_part *x = &a->parts[i], *y = &b->parts[i];
                 if (x->count != y->count)
                         return x->count < y->count ? -1 : 1;
                 int order = x->count ? memcmp(x->digits, y->digits, x->count) : 0;
@@ -104,7 +73,7 @@ static int compare_dotted(const struct dotted *a, const struct dotted *b) {
         return 0;
 }
 
-static void node_done(struct node *node) {
+static void node_done(struct selector_node *node) {
         for (size_t i = 0; node->children && i < node->count; i++)
                 node_done(&node->children[i]);
         for (size_t i = 0; node->texts && i < node->count; i++)
@@ -148,7 +117,7 @@ static enum sal_status read_text(const struct sal_json_at *at, const json_t *val
         return *ret ? SAL_OK : sal_fail(reterr, SAL_E_NOMEM, "no memory for a selector");
 }
 
-static enum sal_status parse_texts(const struct sal_json_at *at, enum operand operand, struct node *node,
+static enum sal_status parse_texts(const struct sal_json_at *at, enum operand operand, struct selector_node *node,
                                    struct sal_err *reterr) {
         bool list = operand == OPERAND_LIST;
         size_t count = 1;
@@ -170,15 +139,15 @@ static enum sal_status parse_texts(const struct sal_json_at *at, enum operand op
                 node->count++;
         }
         if (operand == OPERAND_DOTTED)
-                read_dotted(node->texts[0], &node->dotted);
+                selector_read_dotted(node->texts[0], &node->dotted);
         return SAL_OK;
 }
 
 static enum sal_status parse_node(struct sal_selector *selector, const struct sal_json_at *at, int depth,
-                                  struct node *node, struct sal_err *reterr);
+                                  struct selector_node *node, struct sal_err *reterr);
 
 static enum sal_status parse_children(struct sal_selector *selector, const struct sal_json_at *at, int depth,
-                                      struct node *node, struct sal_err *reterr) {
+                                      struct selector_node *node, struct sal_err *reterr) {
         bool list = ops[node->op].operand == OPERAND_SELECTORS;
         if (list && !json_is_array(at->value))
                 return sal_json_fail(at, NULL, SAL_E_INVALID, reterr, "must be an array of selectors");
@@ -203,8 +172,8 @@ static enum sal_status parse_children(struct sal_selector *selector, const struc
 }
 
 /* Finds the one operator of an object; "fact" may stand beside it. */
-static enum sal_status find_op(const struct sal_json_at *at, struct node *node, struct sal_json_at *ret_operand,
-                               struct sal_err *reterr) {
+static enum sal_status find_op(const struct sal_json_at *at, struct selector_node *node,
+                               struct sal_json_at *ret_operand, struct sal_err *reterr) {
         bool found = false;
         bool has_fact = json_object_get(at->value, "fact") != NULL;
         const char *key;
@@ -226,7 +195,7 @@ static enum sal_status find_op(const struct sal_json_at *at, struct node *node, 
                                 at, key, SAL_E_INVALID, reterr,
                                 has_fact ? "\"%s\" cannot stand beside \"fact\"" : "\"%s\" needs a \"fact\"", key);
                 found = true;
-                node->op = (enum op)op;
+                node->op = (enum selector_op)op;
                 *ret_operand = (struct sal_json_at){.parent = at, .key = ops[op].name, .value = value};
         }
         if (!found)
@@ -236,7 +205,7 @@ static enum sal_status find_op(const struct sal_json_at *at, struct node *node, 
 }
 
 static enum sal_status parse_node(struct sal_selector *selector, const struct sal_json_at *at, int depth,
-                                  struct node *node, struct sal_err *reterr) {
+                                  struct selector_node *node, struct sal_err *reterr) {
         if (depth > SAL_SELECTOR_MAX_DEPTH)
                 return sal_json_fail(at, NULL, SAL_E_INVALID, reterr, "a selector is at most %d levels deep",
                                      SAL_SELECTOR_MAX_DEPTH);
@@ -276,9 +245,9 @@ enum sal_status sal_selector_parse(const struct sal_json_at *at, struct sal_sele
         return SAL_OK;
 }
 
-static bool match_dotted(const struct node *node, const char *text) {
-        struct dotted value;
-        read_dotted(text, &value);
+static bool match_dotted(const struct selector_node *node, const char *text) {
+        struct selector_dotted value;
+        selector_read_dotted(text, &value);
         if (!value.count || !node->dotted.count)
                 return false;
         int order = compare_dotted(&value, &node->dotted);
@@ -294,7 +263,7 @@ static bool match_dotted(const struct node *node, const char *text) {
         }
 }
 
-static bool equals_any(const struct node *node, const char *text) {
+static bool equals_any(const struct selector_node *node, const char *text) {
         for (size_t i = 0; i < node->count; i++) {
                 if (strcasecmp(text, node->texts[i]) == 0)
                         return true;
@@ -302,7 +271,7 @@ static bool equals_any(const struct node *node, const char *text) {
         return false;
 }
 
-static bool match_fact(const struct node *node, const struct sal_fact *fact) {
+static bool match_fact(const struct selector_node *node, const struct sal_fact *fact) {
         if (!fact)
                 return node->op == OP_NE || (node->op == OP_EXISTS && !node->wanted);
         switch (node->op) {
@@ -322,29 +291,29 @@ static bool match_fact(const struct node *node, const struct sal_fact *fact) {
         }
 }
 
-static bool match_node(const struct node *node, const struct sal_facts *facts) {
+bool selector_node_match(const struct selector_node *node, const struct sal_facts *facts) {
         if (node->op == OP_NOT)
-                return !match_node(&node->children[0], facts);
+                return !selector_node_match(&node->children[0], facts);
         if (node->op > OP_NOT)
                 return match_fact(node, sal_facts_get(facts, node->fact));
         /* "all" looks for a false child, "any" for a true one; the first settles it. */
         bool settles = node->op == OP_ANY;
         for (size_t i = 0; i < node->count; i++) {
-                if (match_node(&node->children[i], facts) == settles)
+                if (selector_node_match(&node->children[i], facts) == settles)
                         return settles;
         }
         return !settles;
 }
 
 bool sal_selector_match(const struct sal_selector *selector, const struct sal_facts *facts) {
-        return match_node(&selector->root, facts);
+        return selector_node_match(&selector->root, facts);
 }
 
-static void describe_node(const struct node *node, bool nested, struct sal_buf *out) {
+void selector_node_describe(const struct selector_node *node, bool nested, struct sal_buf *out) {
         const struct op_info *op = &ops[node->op];
         if (node->op == OP_NOT) {
                 sal_buf_puts(out, op->words);
-                describe_node(&node->children[0], true, out);
+                selector_node_describe(&node->children[0], true, out);
                 return;
         }
         if (node->op < OP_NOT) {
@@ -354,7 +323,7 @@ static void describe_node(const struct node *node, bool nested, struct sal_buf *
                 sal_buf_puts(out, parens ? "(" : "");
                 for (size_t i = 0; i < node->count; i++) {
                         sal_buf_puts(out, i ? op->words : "");
-                        describe_node(&node->children[i], nested || node->count > 1, out);
+                        selector_node_describe(&node->children[i], nested || node->count > 1, out);
                 }
                 sal_buf_puts(out, parens ? ")" : "");
                 return;
@@ -370,5 +339,5 @@ static void describe_node(const struct node *node, bool nested, struct sal_buf *
 }
 
 void sal_selector_describe(const struct sal_selector *selector, struct sal_buf *out) {
-        describe_node(&selector->root, false, out);
+        selector_node_describe(&selector->root, false, out);
 }

@@ -33,6 +33,23 @@ bool sal_selector_match(const struct sal_selector *selector, const struct sal_fa
  * stands in quotes, so that none passes for the words around it. */
 void sal_selector_describe(const struct sal_selector *selector, struct sal_buf *out);
 
+enum { SAL_SELECTOR_POINTER_BYTES = 96, SAL_SELECTOR_WHY_BYTES = 512 };
+
+/* The first part of a selector that says no, in the order in which it is written. */
+struct sal_selector_why {
+        char pointer[SAL_SELECTOR_POINTER_BYTES]; /* where it stands in the selector: "/all/0"; "": it is the selector
+                                                   */
+        char fact[SAL_FACT_NAME_BYTES];           /* which fact it asks for */
+        bool missing;                             /* the machine does not tell that fact */
+        /* ASCII, each cut at its size: no fact passes for the words around it. */
+        char text[SAL_SELECTOR_WHY_BYTES]; /* of this machine: os is linux, the fix is for windows */
+        char rule[SAL_SELECTOR_WHY_BYTES]; /* of every machine that fails here: os is not windows */
+};
+
+/* Why the facts (NULL: none) do not match. False when they match: *ret is left alone. Of an "any" none of whose parts
+ * fits it is about the first, and tells how many more there are. */
+bool sal_selector_why(const struct sal_selector *selector, const struct sal_facts *facts, struct sal_selector_why *ret);
+
 /* `*` any run, `?` any one byte, nothing else is special; ASCII-case-insensitive when fold. Never goes back further
  * than the last `*`: linear for one star, and never more than length times length steps. */
 bool sal_glob_match(const char *pattern, const char *text, bool fold);

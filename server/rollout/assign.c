@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* A number from 0 to 1 from the two names. */
-static double position(const char *campaign_id, const char *machine_id) {
+double sal_ring_position(const char *campaign_id, const char *machine_id) {
         uint8_t digest[SAL_SHA256_BYTES];
         char text[256];
         size_t campaign_len = strlen(campaign_id);
@@ -31,7 +30,7 @@ size_t sal_ring_of(const struct sal_plan *plan, const char *campaign_id, const c
                 int ring = sal_plan_ring_index(plan, pin);
                 return ring < 0 ? plan->ring_count - 1 : (size_t)ring;
         }
-        double u = position(campaign_id, machine_id);
+        double u = sal_ring_position(campaign_id, machine_id);
         double cumulative = 0;
         for (size_t i = 0; i + 1 < plan->ring_count; i++) {
                 cumulative += plan->rings[i].share;
@@ -39,4 +38,12 @@ size_t sal_ring_of(const struct sal_plan *plan, const char *campaign_id, const c
                         return i;
         }
         return plan->ring_count - 1;
+}
+
+void sal_ring_interval(const struct sal_plan *plan, size_t ring, double *ret_from, double *ret_to) {
+        double cumulative = 0;
+        for (size_t i = 0; i < ring; i++)
+                cumulative += plan->rings[i].share;
+        *ret_from = cumulative;
+        *ret_to = ring + 1 < plan->ring_count ? cumulative + plan->rings[ring].share : 1;
 }

@@ -15,4 +15,9 @@
  */
 size_t sal_ring_of(const struct sal_plan *plan, const char *campaign_id, const char *machine_id, const char *pin);
 
+/* u of the machine in the campaign: from 0 up to, but not, 1. */
+double sal_ring_position(const char *campaign_id, const char *machine_id);
+/* The positions that belong to a ring (an index of the plan): from *ret_from up to, but not, *ret_to. */
+void sal_ring_interval(const struct sal_plan *plan, size_t ring, double *ret_from, double *ret_to);
+
 #endif
