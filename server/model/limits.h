@@ -20,35 +20,50 @@ enum {
         SAL_LIMITS_LABEL_VALUES_MAX = 64,
         SAL_LIMITS_MACHINES_MAX = 10000,
         SAL_LIMITS_WINDOWS_MAX = 32,
+        SAL_LIMITS_IN_FLIGHT_MAX = 100000000,
+        SAL_LIMITS_MAX_BYTES = 1048576, /* of the JSON text */
 };
 
 struct sal_limits;
 
-/* Reads limits; every member is optional, an unknown one is refused, every bound is named in the error. plan: whose
- * rings "opens" may name. A window whose "to" is not after its "from" ends on the next day; "from" equal to "to" is
- * refused. *ret has one reference; NULL when nothing is limited ({}). Errors: SAL_E_INVALID (with pointer),
- * SAL_E_NOMEM. */
+/* Reads limits; every member is optional, an unknown one is refused, every bound is named in the error.
+ * in_flight_max: 1..SAL_LIMITS_IN_FLIGHT_MAX. opens: names rings of `plan` but its first one, which opens with the
+ * start. only: at least one of labels (names [a-z0-9_.]{1,32}, values of up to 256 bytes, one of which has to be the
+ * machine's) and machines (1..SAL_LIMITS_MACHINES_MAX names). windows: 1..SAL_LIMITS_WINDOWS_MAX; days are those on
+ * which a window begins, every day when missing; "from" is 00:00..23:59, "to" 00:00..24:00, and when it is not after
+ * "from" the window ends on the next day; "from" equal to "to" is refused. A minute belongs to a window from its
+ * beginning to the beginning of "to".
+ * *ret has one reference; NULL when nothing is limited ({}). Errors: SAL_E_INVALID (with pointer), SAL_E_NOMEM. */
 enum sal_status sal_limits_parse(const struct sal_json_at *at, const struct sal_plan *plan, struct sal_limits **ret,
                                  struct sal_err *reterr);
-struct sal_limits *sal_limits_ref(struct sal_limits *limits);
-void sal_limits_unref(struct sal_limits *limits); /* NULL is allowed */
+/* The same from stored text. Errors: as above, and SAL_E_MALFORMED. */
+enum sal_status sal_limits_parse_text(const char *text, const struct sal_plan *plan, struct sal_limits **ret,
+                                      struct sal_err *reterr);
+struct sal_limits *sal_limits_ref(struct sal_limits *limits); /* NULL is allowed */
+void sal_limits_unref(struct sal_limits *limits);             /* NULL is allowed */
 SAL_DEFINE_CLEANUP(sal_limits, sal_limits_unref)
-/* As it was read, members that limit nothing left out. NULL: {}. A new reference. */
+/* As it was read, members that limit nothing left out. NULL: {}. A new reference, NULL without memory. */
 json_t *sal_limits_json(const struct sal_limits *limits);
 
-/* True when `a` allows nothing that `b` does not allow (NULL: no limits): the change from b to a only tightens. */
+/* True when `a` allows nothing that `b` does not allow (NULL: no limits): the change from b to a only tightens. Both
+ * are of one plan. */
 bool sal_limits_within(const struct sal_limits *a, const struct sal_limits *b);
+/* True when both narrow to the same machines (or neither narrows): what was counted of the fleet stays right. */
+bool sal_limits_same_reach(const struct sal_limits *a, const struct sal_limits *b);
 
 /* The questions; limits NULL: as if there were none. */
 int64_t sal_limits_in_flight_max(const struct sal_limits *limits);         /* INT64_MAX: none */
 int64_t sal_limits_opens_ms(const struct sal_limits *limits, size_t ring); /* unix_ms; INT64_MIN: at any time */
 bool sal_limits_narrows(const struct sal_limits *limits);                  /* has "only" */
+bool sal_limits_has_windows(const struct sal_limits *limits);              /* has "windows" */
 /* Whether the machine is one of `only`. labels: its labels as a JSON object, or NULL for none; a label's value is
  * compared as text, exactly. */
 bool sal_limits_reach(const struct sal_limits *limits, const char *machine_id, const json_t *labels);
+/* The same with the labels as they are stored: the text of a JSON object, NULL for none. Without memory, false. */
+bool sal_limits_reach_text(const struct sal_limits *limits, const char *machine_id, const char *labels);
 bool sal_limits_window_open(const struct sal_limits *limits, int64_t now_ms);
 /* unix_ms at which a window next opens (now_ms when one is open, or there are none) and at which the open one closes
- * (INT64_MAX: never); both at most 8 days ahead. */
+ * (now_ms when none is open, INT64_MAX: never); both at most 7 days ahead. */
 int64_t sal_limits_window_opens_ms(const struct sal_limits *limits, int64_t now_ms);
 int64_t sal_limits_window_closes_ms(const struct sal_limits *limits, int64_t now_ms);
 
