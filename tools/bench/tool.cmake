@@ -5,5 +5,11 @@ file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/bench_*.c ${
 foreach(source IN LISTS bench_sources)
   get_filename_component(bench ${source} NAME_WE)
   add_executable(${bench} ${source})
-  target_link_libraries(${bench} PRIVATE sal_signer sal_ledger sal_rollout m)
+  get_filename_component(folder ${source} DIRECTORY)
+  if(folder MATCHES "/service$")
+    # The world of the service's tests, with its virtual clock, is made of cmocka's assertions.
+    target_link_libraries(${bench} PRIVATE sal_service PkgConfig::cmocka m)
+  else()
+    target_link_libraries(${bench} PRIVATE sal_signer sal_ledger sal_rollout m)
+  endif()
 endforeach()
