@@ -77,6 +77,11 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
                                   "ON CONFLICT (campaign_row, keyid) DO UPDATE SET sig = excluded.sig",
         [SAL_SQL_SIGNATURE_EACH] = "SELECT keyid, sig FROM signature WHERE campaign_row = ?1 ORDER BY keyid",
         [SAL_SQL_SIGNATURE_DELETE_ALL] = "DELETE FROM signature WHERE campaign_row = ?1",
+        [SAL_SQL_LIMITS_GET] = "SELECT limits, set_ms, set_by FROM campaign_limits WHERE campaign_row = ?1",
+        [SAL_SQL_LIMITS_PUT] = "INSERT INTO campaign_limits (campaign_row, limits, set_ms, set_by) "
+                               "VALUES (?1, ?2, ?3, ?4) ON CONFLICT (campaign_row) DO UPDATE SET "
+                               "limits = excluded.limits, set_ms = excluded.set_ms, set_by = excluded.set_by",
+        [SAL_SQL_LIMITS_DROP] = "DELETE FROM campaign_limits WHERE campaign_row = ?1",
 
         [SAL_SQL_OFFER_INSERT] =
                 "INSERT INTO offer (" OFFER ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "

@@ -223,6 +223,17 @@ enum sal_status sal_report_insert(struct sal_tx *tx, const struct sal_report_row
 enum sal_status sal_report_each(struct sal_tx *tx, int64_t offer_row,
                                 bool (*each)(void *arg, const struct sal_report_row *report), void *arg);
 
+/* ---- limits: what operators lay on a campaign beyond its plan, as JSON text (model/limits.h) ---- */
+
+/* SAL_E_NOT_FOUND: none. *ret_json: malloc'ed. set_ms: unix_ms. */
+enum sal_status sal_campaign_limits_get(struct sal_tx *tx, int64_t campaign_row, char **ret_json, int64_t *ret_set_ms,
+                                        char ret_set_by[static 64]);
+/* Puts them in the place of those before; json: 2..SAL_LIMITS_MAX_BYTES bytes, set_by: at most 63. */
+enum sal_status sal_campaign_limits_put(struct sal_tx *tx, int64_t campaign_row, const char *json, int64_t set_ms,
+                                        const char *set_by);
+/* Takes them away; it is no failure when there are none. */
+enum sal_status sal_campaign_limits_drop(struct sal_tx *tx, int64_t campaign_row);
+
 /* ---- tally rows: key (campaign, kind, a, b), four numbers, a text ---- */
 
 struct sal_tally_store_row {
