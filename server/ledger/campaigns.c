@@ -34,6 +34,9 @@ static void take_row(struct sal_query *q, struct sal_campaign_row *ret) {
         ret->silent = sal_take_int(q);
         ret->not_applicable = sal_take_int(q);
         ret->recalled = sal_take_int(q);
+        ret->recall_row = sal_take_int(q);
+        ret->recall_cause = (enum sal_cause)sal_take_enum(q, SAL_CAUSES);
+        ret->fleet_known = sal_take_int(q);
 }
 
 static enum sal_status load_bytes(struct sal_tx *tx, struct sal_campaign_row *row) {
@@ -103,6 +106,9 @@ static void put_progress(struct sal_query *q, const struct sal_campaign_row *row
         sal_put_int(q, row->silent);
         sal_put_int(q, row->not_applicable);
         sal_put_int(q, row->recalled);
+        sal_put_int(q, row->recall_row);
+        sal_put_int(q, row->recall_cause);
+        sal_put_int(q, row->fleet_known);
 }
 
 static enum sal_status insert_bytes(struct sal_tx *tx, const struct sal_campaign_row *row) {

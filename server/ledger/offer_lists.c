@@ -115,6 +115,14 @@ enum sal_status sal_offer_next_due(struct sal_tx *tx, int64_t campaign_row, int6
         return SAL_OK;
 }
 
+enum sal_status sal_offer_newest(struct sal_tx *tx, int64_t *ret_row) {
+        sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_OFFER_NEWEST);
+        if (!sal_query_row(&q))
+                return sal_query_missing(&q);
+        *ret_row = sal_take_int(&q);
+        return SAL_OK;
+}
+
 enum sal_status sal_offer_each(struct sal_tx *tx, int64_t campaign_row, int64_t after, int state, unsigned limit,
                                bool (*each)(void *arg, const struct sal_offer *offer), void *arg) {
         sal_autoquery struct sal_query q =

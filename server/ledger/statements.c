@@ -8,7 +8,7 @@
         "row, id, version, state, digest, drafted_by, created_ms, started_ms, start_order, rings_open, " \
         "period, halts_resumed, served_offset_ms, served_stopped_ms, last_take_served_ms, "              \
         "halted_by_engine, halt_decision, offers_made, unsettled, succeeded, failed, silent, "           \
-        "not_applicable, recalled"
+        "not_applicable, recalled, recall_row, recall_cause, fleet_known"
 #define OFFER                                                                                             \
         "row, campaign_row, machine_row, attempt, incarnation, period, ring, state, cause, can_healthy, " \
         "counted, excluded, late_applied, anonymous, made_ms, applied_ms, settled_ms, made_served_ms, "   \
@@ -54,13 +54,13 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
         [SAL_SQL_CAMPAIGN_GET_ROW] = "SELECT " CAMPAIGN " FROM campaign WHERE row = ?1",
         [SAL_SQL_CAMPAIGN_INSERT] =
                 "INSERT INTO campaign (" CAMPAIGN ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-                "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+                "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
         [SAL_SQL_CAMPAIGN_UPDATE] =
                 "UPDATE campaign SET state = ?2, digest = ?3, started_ms = ?4, start_order = ?5, rings_open = ?6, "
                 "period = ?7, halts_resumed = ?8, served_offset_ms = ?9, served_stopped_ms = ?10, "
                 "last_take_served_ms = ?11, halted_by_engine = ?12, halt_decision = ?13, offers_made = ?14, "
-                "unsettled = ?15, succeeded = ?16, failed = ?17, silent = ?18, not_applicable = ?19, recalled = ?20 "
-                "WHERE row = ?1",
+                "unsettled = ?15, succeeded = ?16, failed = ?17, silent = ?18, not_applicable = ?19, recalled = ?20, "
+                "recall_row = ?21, recall_cause = ?22, fleet_known = ?23 WHERE row = ?1",
         [SAL_SQL_CAMPAIGN_DELETE] = "DELETE FROM campaign WHERE row = ?1",
         [SAL_SQL_CAMPAIGN_EACH] =
                 "SELECT " CAMPAIGN " FROM campaign WHERE (id, version) > (?1, ?2) ORDER BY id, version LIMIT ?3",
@@ -107,6 +107,7 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
                                    "AND due_kind <> 0 AND due_served_ms <= ?2 ORDER BY due_served_ms, row LIMIT ?3",
         [SAL_SQL_OFFER_NEXT_DUE] = "SELECT due_served_ms FROM offer INDEXED BY offer_due WHERE campaign_row = ?1 "
                                    "AND due_kind <> 0 ORDER BY due_served_ms LIMIT 1",
+        [SAL_SQL_OFFER_NEWEST] = "SELECT coalesce(max(row), 0) FROM offer",
         [SAL_SQL_OFFER_EACH] = "SELECT " OFFER " FROM offer INDEXED BY offer_campaign "
                                "WHERE campaign_row = ?1 AND row > ?2 ORDER BY row LIMIT ?3",
         [SAL_SQL_OFFER_EACH_STATE] = "SELECT " OFFER " FROM offer INDEXED BY offer_state "

@@ -105,7 +105,11 @@ struct sal_campaign_row {
         bool halted_by_engine;
         int64_t halt_decision; /* journal seq of the newest halt decision; 0: none */
         int64_t offers_made, unsettled, succeeded, failed, silent, not_applicable,
-                recalled; /* all offers, counted or not */
+                recalled;            /* all offers, counted or not */
+        int64_t recall_row;          /* offers up to this row in state `offered` are recalled; 0: none is */
+        enum sal_cause recall_cause; /* and why */
+        int64_t fleet_known;         /* 1 when a machine was known to match when the fleet was counted after the
+                                      * start, 0 when none was, -1 until then */
 };
 void sal_campaign_row_done(struct sal_campaign_row *row);
 
@@ -183,6 +187,8 @@ enum sal_status sal_offer_each_due(struct sal_tx *tx, int64_t campaign_row, int6
                                    bool (*each)(void *arg, const struct sal_offer *offer), void *arg);
 /* The earliest timer of a campaign. SAL_E_NOT_FOUND when there is none. */
 enum sal_status sal_offer_next_due(struct sal_tx *tx, int64_t campaign_row, int64_t *ret_served_ms);
+/* The newest offer's row, of whatever campaign; 0: none was made yet. */
+enum sal_status sal_offer_newest(struct sal_tx *tx, int64_t *ret_row);
 /* Offers of a campaign with row > after, in order of row; state -1: any. */
 enum sal_status sal_offer_each(struct sal_tx *tx, int64_t campaign_row, int64_t after, int state, unsigned limit,
                                bool (*each)(void *arg, const struct sal_offer *offer), void *arg);

@@ -81,7 +81,7 @@ static void add_live(const struct sal_act *act, json_t *view, const struct sal_l
         json_object_set_new(view, "stage",
                             json_string(live->launch->campaign->plan.rings[sal_tally_stage(live->tally)].name));
         json_object_set_new(view, "evidence", evidence_view(live));
-        json_object_set_new(view, "cap", json_real(sal_tally_cap(live->tally, sal_live_known_matching(live))));
+        json_object_set_new(view, "cap", json_real(sal_live_cap(act->service->engine, live)));
         json_object_set_new(view, "in_flight", json_integer(sal_live_in_flight(live)));
         json_object_set_new(view, "known_matching", json_integer(sal_live_known_matching(live)));
         json_object_set_new(view, "counted", json_boolean(live->scan_done));

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/engine.h"
-#include "service/offer_list.h"
 
 #include "base/clock.h"
-#include "rollout/evidence.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +20,18 @@ static json_t *evidence_json(const struct sal_evidence *evidence) {
         return json;
 }
 
+/* What time and the fleet said, for decisions that rest on more than evidence; NULL for the others. */
+static json_t *because_json(const struct sal_decision *decision) {
+        const struct sal_course *course = decision->course;
+        const struct sal_lull *lull = decision->lull;
+        if (!course || !lull)
+                return NULL;
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "known", (json_int_t)course->known_matching, "waiting",
+                         (json_int_t)lull->waiting_open, "unsettled", (json_int_t)lull->unsettled, "in_flight",
+                         (json_int_t)course->in_flight, "idle_ms", (json_int_t)lull->idle_ms, "fleet_counted",
+                         (int)lull->fleet_counted);
+}
+
 enum sal_status sal_decide_row(struct sal_tx *tx, const struct sal_campaign_row *row,
                                const struct sal_decision *decision, int64_t *ret_seq) {
         static const struct sal_evidence nothing = {.block_level = -1};
@@ -31,11 +40,11 @@ enum sal_status sal_decide_row(struct sal_tx *tx, const struct sal_campaign_row 
         snprintf(id, sizeof id, "d%" PRId64, seq);
         sal_time_format(sal_tx_now_ms(tx), at);
         sal_autojson json_t *json =
-                json_pack("{s:s, s:s, s:s, s:I, s:s*, s:s*, s:s, s:s, s:s, s:o, s:s*, s:s*}", "id", id, "at", at,
+                json_pack("{s:s, s:s, s:s, s:I, s:s*, s:s*, s:s, s:s, s:s, s:o, s:o*, s:s*, s:s*}", "id", id, "at", at,
                           "campaign", row->id, "version", (json_int_t)row->version, "ring", decision->ring, "cohort",
                           decision->cohort, "verdict", decision->verdict, "by", decision->by, "rule", decision->rule,
-                          "evidence", evidence_json(decision->evidence ? decision->evidence : &nothing), "reason",
-                          decision->reason, "operator", decision->operator_name);
+                          "evidence", evidence_json(decision->evidence ? decision->evidence : &nothing), "because",
+                          because_json(decision), "reason", decision->reason, "operator", decision->operator_name);
         sal_autofree char *text = json ? sal_json_dump(json) : NULL;
         if (!text)
                 return SAL_E_NOMEM;
@@ -70,15 +79,35 @@ enum sal_status sal_decide(struct sal_engine *engine, struct sal_tx *tx, struct 
         return sal_decide_row(tx, &live->row, &full, ret_seq);
 }
 
-enum sal_status sal_journal_state(struct sal_tx *tx, const struct sal_campaign_row *row) {
-        char detail[64];
-        snprintf(detail, sizeof detail, "{\"state\":\"%s\"}", sal_campaign_state_name(row->state));
+static enum sal_status journal_state(struct sal_tx *tx, const struct sal_campaign_row *row, json_t *more) {
+        sal_autojson json_t *detail = json_pack("{s:s}", "state", sal_campaign_state_name(row->state));
+        if (detail && more && json_object_update(detail, more) != 0)
+                return SAL_E_NOMEM;
+        sal_autofree char *text = detail ? sal_json_dump(detail) : NULL;
+        if (!text)
+                return SAL_E_NOMEM;
         struct sal_journal_entry entry = {.at_ms = sal_tx_now_ms(tx),
                                           .type = SAL_JOURNAL_STATE,
                                           .campaign = row->id,
                                           .version = row->version,
-                                          .detail = detail};
+                                          .detail = text};
         return sal_journal_append(tx, &entry);
+}
+
+enum sal_status sal_journal_state(struct sal_tx *tx, const struct sal_campaign_row *row) {
+        return journal_state(tx, row, NULL);
+}
+
+/* What a replay needs to know of a campaign that starts, so that the journal stands for itself. */
+static json_t *start_json(const struct sal_engine *engine, const struct sal_live *live) {
+        const struct sal_campaign *campaign = live->launch->campaign;
+        char not_before[SAL_TIME_BYTES], expires[SAL_TIME_BYTES];
+        sal_time_format(campaign->not_before_ms, not_before);
+        sal_time_format(campaign->expires_ms, expires);
+        return json_pack("{s:o, s:s, s:b, s:s, s:s, s:b, s:o*}", "plan", sal_plan_json(&campaign->plan), "digest",
+                         live->row.digest, "drill", (int)campaign->drill, "not_before", not_before, "expires", expires,
+                         "kill_switch", (int)engine->kill_switch, "limits",
+                         live->limits ? sal_limits_json(live->limits) : NULL);
 }
 
 enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
@@ -95,32 +124,13 @@ enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struc
         live->review = true;
         engine->publish = true;
         sal_live_set_clock(engine, live, tx);
-        return sal_journal_state(tx, &live->row);
+        if (act != SAL_ACT_START)
+                return sal_journal_state(tx, &live->row);
+        sal_autojson json_t *more = start_json(engine, live);
+        return more ? journal_state(tx, &live->row, more) : SAL_E_NOMEM;
 }
 
 /* ---- halting and ending ---- */
-
-static enum sal_status recall_one(struct sal_engine *engine, struct sal_tx *tx, struct sal_offer *offer,
-                                  enum sal_cause cause) {
-        struct sal_machine machine = {0};
-        bool changed;
-        enum sal_status status = sal_machine_get_row(tx, offer->machine_row, &machine);
-        if (!status)
-                status = sal_machine_settle(engine, tx, &machine, offer, SAL_EVENT_RECALLED, cause, &changed);
-        sal_machine_done(&machine);
-        return status;
-}
-
-enum sal_status sal_live_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
-                                enum sal_cause cause) {
-        sal_autoofferlist struct sal_offer_list offered = {0};
-        enum sal_status status =
-                sal_offer_each(tx, live->row.row, 0, SAL_OFFER_OFFERED, UINT32_MAX, sal_offer_list_add, &offered);
-        status = sal_offer_list_status(&offered, status);
-        for (size_t i = 0; !status && i < offered.count; i++)
-                status = recall_one(engine, tx, &offered.items[i], cause);
-        return status;
-}
 
 enum sal_status sal_live_halt(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live, bool by_engine,
                               const struct sal_decision *decision) {
@@ -131,11 +141,8 @@ enum sal_status sal_live_halt(struct sal_engine *engine, struct sal_tx *tx, stru
         int64_t seq = 0;
         status = sal_decide(engine, tx, live, decision, &seq);
         live->row.halt_decision = seq;
-        if (!status)
-                status = sal_live_recall(engine, tx, live,
-                                         strcmp(decision->rule, "supersedes") == 0 ? SAL_CAUSE_SUPERSEDED
-                                                                                   : SAL_CAUSE_HALT);
-        return status;
+        bool superseded = strcmp(decision->rule, "supersedes") == 0;
+        return status ? status : sal_live_recall(tx, live, superseded ? SAL_CAUSE_SUPERSEDED : SAL_CAUSE_HALT);
 }
 
 enum sal_status sal_live_end(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
@@ -143,41 +150,8 @@ enum sal_status sal_live_end(struct sal_engine *engine, struct sal_tx *tx, struc
         enum sal_status status = sal_live_act(engine, tx, live, act, reterr);
         if (!status)
                 status = sal_decide(engine, tx, live, decision, NULL);
-        if (!status)
-                status = sal_live_recall(engine, tx, live,
-                                         act == SAL_ACT_EXPIRE ? SAL_CAUSE_EXPIRED : SAL_CAUSE_WITHDRAWN);
-        return status;
-}
-
-/* ---- counts that pace and advance ask for ---- */
-
-int64_t sal_live_in_flight(const struct sal_live *live) {
-        return live->row.unsettled - live->excluded_unsettled - live->anonymous_unsettled;
-}
-
-int64_t sal_live_known_matching(const struct sal_live *live) {
-        int64_t known = live->machines_touched;
-        for (size_t i = 0; i < SAL_PLAN_MAX_RINGS; i++)
-                known += live->waiting[i];
-        /* A count that has just begun anew must not shrink the pace. */
-        return live->scan_done || known > live->known_before ? known : live->known_before;
-}
-
-static bool has_room(const struct sal_live *live) {
-        return sal_tally_room(live->tally, sal_live_known_matching(live), sal_live_in_flight(live));
-}
-
-void sal_live_gate(struct sal_engine *engine, struct sal_live *live) {
-        long slots = 0;
-        bool offers = live->row.state == SAL_CAMPAIGN_ACTIVE || live->row.state == SAL_CAMPAIGN_COMPLETED;
-        if (offers && !engine->kill_switch && has_room(live)) {
-                double cap = sal_tally_cap(live->tally, sal_live_known_matching(live));
-                double left = cap - sal_tally_excess(live->tally) - (double)sal_live_in_flight(live);
-                slots = left < 1 ? 1 : left > 1e9 ? 1000000000L : (long)ceil(left);
-        }
-        long before = atomic_exchange(&live->launch->slots, slots);
-        if (slots > 0 && before <= 0)
-                engine->changed = true;
+        return status ? status
+                      : sal_live_recall(tx, live, act == SAL_ACT_EXPIRE ? SAL_CAUSE_EXPIRED : SAL_CAUSE_WITHDRAWN);
 }
 
 /* ---- advance, open, complete ---- */
@@ -211,42 +185,36 @@ static enum sal_status next_stage(struct sal_engine *engine, struct sal_tx *tx, 
         return sal_decide(engine, tx, live, &decision, NULL);
 }
 
-/* Without evidence: everybody known in the open rings is settled, or nobody of them came for patience_seconds. */
-static bool may_open(const struct sal_engine *engine, const struct sal_tx *tx, const struct sal_live *live) {
-        const struct sal_plan *plan = &live->launch->campaign->plan;
-        if ((size_t)live->row.rings_open >= plan->ring_count || !has_room(live))
-                return false;
-        int64_t idle_ms = sal_live_served_ms(engine, live, tx) - live->row.last_take_served_ms;
-        if (plan->patience_seconds >= 0 && idle_ms >= plan->patience_seconds * 1000)
-                return true;
-        if (!live->scan_done || sal_live_in_flight(live) > 0)
-                return false;
-        /* Nobody known at the start: the first machines may belong to any ring, and an open one that looks empty is
-         * merely unknown. It takes a machine of it, or patience. */
-        if (!live->fleet_known && live->machines_touched == 0)
-                return false;
-        for (int64_t ring = 0; ring < live->row.rings_open; ring++)
-                if (live->waiting[ring] > 0)
-                        return false;
-        return true;
+enum sal_status sal_live_advance(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
+        for (;;) {
+                struct sal_course course = sal_live_course(engine, live, sal_tx_now_ms(tx));
+                struct sal_evidence evidence = sal_course_advance(&course);
+                if (evidence.verdict != SAL_VERDICT_ADVANCE)
+                        return SAL_OK;
+                enum sal_status status = next_stage(engine, tx, live, &evidence, "engine", NULL, NULL);
+                if (status)
+                        return status;
+        }
 }
 
-static bool is_complete(const struct sal_engine *engine, const struct sal_tx *tx, const struct sal_live *live) {
-        const struct sal_plan *plan = &live->launch->campaign->plan;
-        int64_t idle_ms = sal_live_served_ms(engine, live, tx) - live->row.last_take_served_ms;
-        return (size_t)live->row.rings_open == plan->ring_count && live->row.unsettled == 0 &&
-               idle_ms >= plan->quiet_seconds * 1000;
+bool sal_live_takeable(const struct sal_engine *engine, const struct sal_live *live, int64_t now_ms) {
+        return now_ms >= live->launch->campaign->not_before_ms && sal_service_lists(engine->service, live->launch) &&
+               sal_limits_window_open(live->limits, now_ms);
 }
 
-/* Before not_before, and until the published list names the campaign, nobody can take an offer: neither patience nor
- * quiet begins. */
-static bool is_early(struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live) {
+/* While nobody can take an offer neither patience nor quiet runs. */
+static bool stands_idle(struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live) {
         enum { STEP_MS = 1000 };
-        bool early = sal_tx_now_ms(tx) < live->launch->campaign->not_before_ms ||
-                     !sal_service_lists(engine->service, live->launch);
+        bool early = !sal_live_takeable(engine, live, sal_tx_now_ms(tx));
         int64_t served_ms = sal_live_served_ms(engine, live, tx);
-        if (early && served_ms - live->row.last_take_served_ms >= STEP_MS) {
-                live->row.last_take_served_ms = served_ms;
+        /* What passed since the last look belongs to what was seen then: a window's ends have looks of their own. */
+        if (live->early && live->looked_served_ms >= 0)
+                live->stood_ms += served_ms - live->looked_served_ms;
+        live->looked_served_ms = served_ms;
+        if (live->stood_ms >= STEP_MS || (live->stood_ms && !early)) {
+                int64_t take_ms = live->row.last_take_served_ms + live->stood_ms;
+                live->row.last_take_served_ms = take_ms < served_ms ? take_ms : served_ms;
+                live->stood_ms = 0;
                 live->dirty = true;
         }
         if (live->early && !early)
@@ -255,33 +223,44 @@ static bool is_early(struct sal_engine *engine, const struct sal_tx *tx, struct 
         return early;
 }
 
+static enum sal_status open_by_lull(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                    bool *ret_opened) {
+        struct sal_course course = sal_live_course(engine, live, sal_tx_now_ms(tx));
+        struct sal_lull lull = sal_live_lull(engine, tx, live);
+        *ret_opened = sal_course_may_open(&course, &lull);
+        if (!*ret_opened)
+                return SAL_OK;
+        return open_ring(engine, tx, live,
+                         &(struct sal_decision){
+                                 .verdict = "open", .by = "engine", .rule = "6.4", .course = &course, .lull = &lull});
+}
+
+static enum sal_status complete(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
+        struct sal_course course = sal_live_course(engine, live, sal_tx_now_ms(tx));
+        struct sal_lull lull = sal_live_lull(engine, tx, live);
+        if (!sal_course_complete(&course, &lull))
+                return SAL_OK;
+        enum sal_status status = sal_live_act(engine, tx, live, SAL_ACT_COMPLETE, NULL);
+        if (status)
+                return status;
+        return sal_decide(
+                engine, tx, live,
+                &(struct sal_decision){
+                        .verdict = "complete", .by = "engine", .rule = "6.7", .course = &course, .lull = &lull},
+                NULL);
+}
+
 enum sal_status sal_live_review(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
-        const struct sal_plan *plan = &live->launch->campaign->plan;
-        enum sal_status status = SAL_OK;
-        bool active = live->row.state == SAL_CAMPAIGN_ACTIVE;
-        /* A completed one goes on through its stages: late machines are many after a boot storm. */
-        if ((!active && live->row.state != SAL_CAMPAIGN_COMPLETED) || engine->kill_switch)
+        bool runs = live->row.state == SAL_CAMPAIGN_ACTIVE || live->row.state == SAL_CAMPAIGN_COMPLETED;
+        bool idle = stands_idle(engine, tx, live);
+        if (!runs || engine->kill_switch)
                 return SAL_OK;
-        if (is_early(engine, tx, live))
-                return SAL_OK;
-        while (!status && !plan->manual_advance) {
-                struct sal_evidence evidence = sal_tally_advance_evidence(live->tally);
-                if (evidence.verdict != SAL_VERDICT_ADVANCE)
-                        break;
-                status = next_stage(engine, tx, live, &evidence, "engine", NULL, NULL);
-        }
-        while (!status && !plan->manual_advance && may_open(engine, tx, live))
-                status = open_ring(engine, tx, live,
-                                   &(struct sal_decision){.verdict = "open", .by = "engine", .rule = "6.4"});
-        if (!status && active && is_complete(engine, tx, live)) {
-                status = sal_live_act(engine, tx, live, SAL_ACT_COMPLETE, NULL);
-                if (!status)
-                        status =
-                                sal_decide(engine, tx, live,
-                                           &(struct sal_decision){.verdict = "complete", .by = "engine", .rule = "6.7"},
-                                           NULL);
-        }
-        return status;
+        /* After events it was asked already; what a limit held back until now was not. */
+        enum sal_status status = sal_live_advance(engine, tx, live);
+        bool opened = !idle;
+        while (!status && opened)
+                status = open_by_lull(engine, tx, live, &opened);
+        return status || idle ? status : complete(engine, tx, live);
 }
 
 enum sal_status sal_live_advance_by(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,

@@ -26,6 +26,7 @@ struct sal_live *sal_live_new_take(const struct sal_campaign_row *row, struct sa
         live->row.payload = NULL;
         live->row.envelope = NULL;
         live->next_due_served_ms = -2;
+        live->looked_served_ms = -1;
         live->review = true;
         live->judge_whole = true;
         return live;
@@ -36,6 +37,7 @@ void sal_live_free(struct sal_live *live) {
                 return;
         sal_launch_unref(live->launch);
         sal_tally_free(live->tally);
+        sal_limits_unref(live->limits);
         free(live);
 }
 
@@ -135,6 +137,22 @@ static bool load_live(void *arg, const struct sal_campaign_row *row) {
         return load->status == SAL_OK;
 }
 
+enum sal_status sal_live_load_limits(struct sal_tx *tx, struct sal_live *live) {
+        sal_autofree char *text = NULL;
+        int64_t set_ms = 0;
+        char set_by[64];
+        enum sal_status status = sal_campaign_limits_get(tx, live->row.row, &text, &set_ms, set_by);
+        if (status)
+                return status == SAL_E_NOT_FOUND ? SAL_OK : status;
+        struct sal_limits *limits = NULL;
+        status = sal_limits_parse_text(text, &live->launch->campaign->plan, &limits, NULL);
+        if (status)
+                return status == SAL_E_NOMEM ? status : SAL_E_CORRUPT;
+        sal_limits_unref(live->limits);
+        live->limits = limits;
+        return SAL_OK;
+}
+
 static bool count_excluded(void *arg, const struct sal_offer *offer) {
         struct sal_live *live = arg;
         if (offer->excluded && offer->period == live->row.period)
@@ -150,6 +168,8 @@ static enum sal_status load_sums(struct sal_engine *engine, struct sal_tx *tx, s
         enum sal_status status = sal_ring_counts_get(tx, live->row.row, rings);
         for (size_t i = 0; i < SAL_PLAN_MAX_RINGS; i++)
                 live->machines_touched += rings[i].machines;
+        if (!status)
+                status = sal_live_load_limits(tx, live);
         if (status)
                 return status;
         status = sal_tally_store_each(tx, live->row.row, load_tally_row, &load);

@@ -8,6 +8,7 @@
 #ifndef SAL_SERVICE_ENGINE_H
 #define SAL_SERVICE_ENGINE_H
 
+#include "rollout/course.h"
 #include "service/service.h"
 
 /* Something to tell after the commit. */
@@ -24,21 +25,23 @@ struct sal_live {
         struct sal_campaign_row row;
         struct sal_launch *launch;
         struct sal_tally *tally;
+        struct sal_limits *limits; /* what operators lay on it beyond the plan; NULL: nothing */
         /* Known machines that match by their stored facts and hold no offer of this version, by ring; see population.c.
          */
         int64_t waiting[SAL_PLAN_MAX_RINGS];
         int64_t machines_touched; /* distinct machines that were ever offered this version */
+        int64_t reached_touched;  /* of those, known ones within `only` of the limits; used while these narrow */
         int64_t known_before;     /* while the fleet is counted again: how many were known to match until then */
         int64_t scan_row;         /* machines up to this row are in `waiting` */
         bool scan_done;
-        bool counted_once;
-        bool fleet_known; /* at least one machine was known to match when the fleet was counted after the start */
         int64_t excluded_unsettled;        /* unsettled offers of cohorts held in this period: outside the pace */
         int64_t anonymous_unsettled;       /* of anonymous machines: outside the pace */
         int64_t next_due_served_ms;        /* earliest timer, -1: none, -2: to be looked up */
         bool dirty;                        /* row differs from the ledger */
         bool review;                       /* advance, open or complete may be possible */
-        bool early;                        /* it was not yet valid when it was looked at last */
+        bool early;                        /* nobody could take an offer when it was looked at last, */
+        int64_t looked_served_ms;          /* campaign's served time of that look; -1: none yet */
+        int64_t stood_ms;                  /* of the time since then, what last_take_served_ms has still to follow */
         char barred[SAL_ERR_DETAIL_BYTES]; /* why the trust policy does not allow it any more; "" when it does */
         bool judge_whole; /* the halt rule could not be asked after some event: next time about everything */
 };
@@ -81,6 +84,8 @@ void sal_engine_remove(struct sal_engine *engine, struct sal_live *live);
 struct sal_live *sal_live_new_take(const struct sal_campaign_row *row, struct sal_campaign *campaign, char *envelope,
                                    size_t envelope_len);
 void sal_live_free(struct sal_live *live);
+/* Reads the limits that are kept beside the campaign. SAL_E_CORRUPT when they are none. */
+enum sal_status sal_live_load_limits(struct sal_tx *tx, struct sal_live *live);
 /* Queues an event for the log, told after the commit. */
 void sal_engine_note(struct sal_engine *engine, const char *event, const struct sal_campaign_row *row,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -101,6 +106,8 @@ struct sal_decision {
         const char *ring;   /* NULL: none */
         const char *cohort; /* NULL: none */
         const struct sal_evidence *evidence;
+        const struct sal_course *course; /* with lull: shown as `because`; NULL: the evidence says it all */
+        const struct sal_lull *lull;
         const char *reason; /* an operator's words, NULL: none */
         const char *operator_name;
 };
@@ -111,48 +118,80 @@ enum sal_status sal_decide_row(struct sal_tx *tx, const struct sal_campaign_row 
                                const struct sal_decision *decision, int64_t *ret_seq);
 /* Journals the state that the campaign is in now. */
 enum sal_status sal_journal_state(struct sal_tx *tx, const struct sal_campaign_row *row);
-/* Changes the campaign's state by the table and journals it; SAL_E_CONFLICT (ref: the state) when it is not allowed. */
+/* Changes the campaign's state by the table and journals it, a start with everything that a replay needs to know;
+ * SAL_E_CONFLICT (ref: the state) when it is not allowed. */
 enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                              enum sal_campaign_act act, struct sal_err *reterr);
-/* Halts: state, decision, and every offered offer is recalled. by_engine: a later resume has to quote it and halves the
- * error. */
+/* Halts: state, decision, and every offered offer is recalled (see recall.c). by_engine: a later resume has to quote it
+ * and halves the error. */
 enum sal_status sal_live_halt(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live, bool by_engine,
                               const struct sal_decision *decision);
-/* Recalls every offer in state `offered`. */
-enum sal_status sal_live_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
-                                enum sal_cause cause);
 /* Leaves the live ones: withdrawn or expired. */
 enum sal_status sal_live_end(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                              enum sal_campaign_act act, const struct sal_decision *decision, struct sal_err *reterr);
-/* Opens and advances what the evidence or patience allows, completes what is complete. */
+/* Advances as far as the evidence allows. To be asked after every event of the campaign: an offer, an outcome (once the
+ * halt rule has been asked), an operator's decision. */
+enum sal_status sal_live_advance(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live);
+/* False before not_before, until the published list names the campaign, and outside of an operator's windows: then
+ * nobody can take an offer, and neither patience nor quiet runs. */
+bool sal_live_takeable(const struct sal_engine *engine, const struct sal_live *live, int64_t now_ms);
+/* What time and the fleet allow: opens, completes, and advances where a limit held it back. Once a batch. */
 enum sal_status sal_live_review(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live);
 /* Opens the next ring or begins the next stage because an operator asks (manual_advance). */
 enum sal_status sal_live_advance_by(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                                     const char *operator_name, const char *reason);
-/* Opens or shuts the gate of new offers. */
-void sal_live_gate(struct sal_engine *engine, struct sal_live *live);
+
+/* ---- pace.c: where a campaign stands, as the rollout's questions want it ---- */
+/* now_ms: unix_ms; the pace does not look at it. */
+struct sal_course sal_live_course(const struct sal_engine *engine, const struct sal_live *live, int64_t now_ms);
+struct sal_lull sal_live_lull(const struct sal_engine *engine, const struct sal_tx *tx, const struct sal_live *live);
+/* Known machines that it is for: within the limits where these narrow. */
 int64_t sal_live_known_matching(const struct sal_live *live);
 int64_t sal_live_in_flight(const struct sal_live *live);
+/* The cap of offers in flight, limits included, and whether it lets one be made now. */
+double sal_live_cap(const struct sal_engine *engine, const struct sal_live *live);
+bool sal_live_room(const struct sal_engine *engine, const struct sal_live *live);
+/* Opens or shuts the gate of new offers. */
+void sal_live_gate(struct sal_engine *engine, struct sal_live *live);
 
-/* ---- settle.c: offers ---- */
-/* One event for one offer: changes it by the table, keeps every sum, journals it, and asks the halt rule. A recall
- * gives its cause. *ret_changed false: the event came too late to change anything. */
-enum sal_status sal_offer_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_offer *offer,
-                                 const char *machine_id, enum sal_offer_event event, enum sal_cause recall_cause,
-                                 bool *ret_changed);
-/* The same, and the machine's standing follows (back, needs hands, …); the machine's row is written when it changes. */
-enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
-                                   struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
-                                   bool *ret_changed);
+/* ---- recall.c: offers that are taken back ---- */
+/* Every offer of the campaign in state `offered` is recalled from here on. The rows follow piece by piece, a million of
+ * them must not hold the ledger; whoever touches one before its piece comes settles it first (sal_machine_settle does).
+ */
+enum sal_status sal_live_recall(struct sal_tx *tx, struct sal_live *live, enum sal_cause cause);
+/* The next piece. live->row.recall_row is 0 once nothing is left. */
+enum sal_status sal_live_recall_piece(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live);
+/* True when the offer is recalled though its row does not say so yet; *ret_cause says why. */
+bool sal_offer_recall_due(const struct sal_engine *engine, const struct sal_offer *offer, enum sal_cause *ret_cause);
+/* Shows such an offer as what it is, without writing: for lists and explanations. */
+void sal_offer_show_recalled(const struct sal_engine *engine, struct sal_offer *offer);
+/* Recalls what is due of one machine, so that its poll finds the truth. */
+enum sal_status sal_machine_recall_due(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine);
 /* Recalls what the machine holds. `applied` offers stay: they run to their end in every case. */
 enum sal_status sal_machine_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                    enum sal_cause cause);
+
+/* ---- settle.c: offers ---- */
+/* One event for one offer: changes it by the table, keeps every sum, journals it, and asks the halt rule and, after it,
+ * for advance. A recall gives its cause. *ret_changed false: the event came too late to change anything. */
+enum sal_status sal_offer_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_offer *offer,
+                                 const char *machine_id, enum sal_offer_event event, enum sal_cause recall_cause,
+                                 bool *ret_changed);
+/* The same, and the machine's standing follows (back, needs hands, …); the machine's row is written when it changes. An
+ * offer whose recall is due is recalled first. */
+enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                   struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
+                                   bool *ret_changed);
+/* The timer that the offer's state asks for. */
+void sal_offer_set_timer(const struct sal_plan *plan, struct sal_offer *offer);
+/* Works off due timers (deadlines, soaks), bounded; *ret_more: some are left. */
+enum sal_status sal_offers_due(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live, bool *ret_more);
+
+/* ---- offering.c ---- */
 /* Makes a new offer to a machine. */
 enum sal_status sal_offer_make(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                                const struct sal_machine *machine, const struct sal_facts *facts, size_t ring,
                                const char *boot_id, bool can_healthy, struct sal_offer *ret);
-/* Works off due timers (deadlines, soaks), bounded; *ret_more: some are left. */
-enum sal_status sal_offers_due(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live, bool *ret_more);
 
 /* ---- population.c ---- */
 /* Keeps `waiting` right: forget before a machine or its offers change, count after. facts may be NULL: then they are

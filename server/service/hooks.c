@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SAVE_SERVED_MS = 10000, HEARTBEAT_MS = 1000 };
+enum { SAVE_SERVED_MS = 10000, HEARTBEAT_MS = 1000, NEVER = -1 };
 
 /* Served time starts and stops with readiness. */
 static void follow_readiness(struct sal_engine *engine, struct sal_tx *tx) {
@@ -31,13 +31,15 @@ static enum sal_status find_next_due(struct sal_tx *tx, struct sal_live *live) {
         return status;
 }
 
-/* What time asks of one campaign: expiry, due offers, a piece of counting. */
+/* What time asks of one campaign: expiry, due offers, a piece of what is recalled, a piece of counting. */
 static enum sal_status work_off(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
         enum sal_status status = SAL_OK;
         if (sal_campaign_live(live->row.state) && sal_tx_now_ms(tx) >= live->launch->campaign->expires_ms)
                 status = expire(engine, tx, live);
         if (!status && live->next_due_served_ms == -2)
                 status = find_next_due(tx, live);
+        if (!status && live->row.recall_row)
+                status = sal_live_recall_piece(engine, tx, live);
         bool more = false;
         if (!status && live->next_due_served_ms >= 0 &&
             live->next_due_served_ms <= sal_live_served_ms(engine, live, tx)) {
@@ -58,9 +60,10 @@ static void begin(struct sal_tx *tx, void *arg) {
                 engine->begun = work_off(engine, tx, engine->live[i]);
 }
 
-/* True when the passing of served time alone may open a ring or complete the campaign. */
+/* True when the passing of time alone may open a ring or complete the campaign, or let offers be made again. */
 static bool time_may_decide(const struct sal_live *live) {
-        return live->row.state == SAL_CAMPAIGN_ACTIVE && live->row.served_stopped_ms < 0;
+        return (live->row.state == SAL_CAMPAIGN_ACTIVE || live->row.state == SAL_CAMPAIGN_COMPLETED) &&
+               live->row.served_stopped_ms < 0;
 }
 
 static enum sal_status before_commit(struct sal_tx *tx, void *arg) {
@@ -105,26 +108,54 @@ static int64_t sooner(int64_t a, int64_t b) {
         return a < 0 || b < a ? b : a;
 }
 
-/* Milliseconds until served time reaches what the plan waits for, -1: nothing. */
-static int64_t plan_wake(const struct sal_live *live, int64_t served_ms, int64_t now_ms) {
+/* The same until patience or quiet has lasted long enough. */
+static int64_t lull_wake(const struct sal_live *live, int64_t served_ms) {
         const struct sal_plan *plan = &live->launch->campaign->plan;
-        int64_t not_before_ms = live->launch->campaign->not_before_ms;
-        if (now_ms < not_before_ms)
-                return not_before_ms - now_ms;
         int64_t idle_ms = served_ms - live->row.last_take_served_ms;
-        int64_t wake = -1;
+        if (live->row.state != SAL_CAMPAIGN_ACTIVE)
+                return NEVER;
         if ((size_t)live->row.rings_open < plan->ring_count) {
-                if (!plan->manual_advance && plan->patience_seconds >= 0 && idle_ms < plan->patience_seconds * 1000)
-                        wake = plan->patience_seconds * 1000 - idle_ms;
-        } else if (live->row.unsettled == 0) {
-                wake = plan->quiet_seconds * 1000 - idle_ms;
+                int64_t left_ms = plan->patience_seconds * 1000 - idle_ms;
+                return plan->manual_advance || plan->patience_seconds < 0 || left_ms <= 0 ? NEVER : left_ms;
+        }
+        int64_t left_ms = plan->quiet_seconds * 1000 - idle_ms;
+        return live->row.unsettled ? NEVER : left_ms > 0 ? left_ms : 0;
+}
+
+/* The same until an operator's window opens or closes, or the next ring may open. */
+static int64_t limits_wake(const struct sal_live *live, int64_t now_ms) {
+        const struct sal_limits *limits = live->limits;
+        int64_t wake = NEVER;
+        int64_t change_ms = sal_limits_window_open(limits, now_ms) ? sal_limits_window_closes_ms(limits, now_ms)
+                                                                   : sal_limits_window_opens_ms(limits, now_ms);
+        if (change_ms < INT64_MAX)
+                wake = sooner(wake, change_ms - now_ms);
+        if ((size_t)live->row.rings_open < live->launch->campaign->plan.ring_count) {
+                int64_t opens_ms = sal_limits_opens_ms(limits, (size_t)live->row.rings_open);
+                if (opens_ms > now_ms)
+                        wake = sooner(wake, opens_ms - now_ms);
         }
         return wake;
 }
 
+/* Milliseconds until time lets something be decided, NEVER: nothing waits for it. */
+static int64_t plan_wake(const struct sal_engine *engine, const struct sal_live *live, int64_t served_ms,
+                         int64_t now_ms) {
+        int64_t not_before_ms = live->launch->campaign->not_before_ms;
+        if (now_ms < not_before_ms)
+                return not_before_ms - now_ms;
+        int64_t wake = live->limits ? limits_wake(live, now_ms) : NEVER;
+        if (!sal_live_takeable(engine, live, now_ms))
+                return wake;
+        int64_t lull = live->early ? 0 : lull_wake(live, served_ms);
+        return lull == NEVER ? wake : sooner(wake, lull);
+}
+
 static int64_t live_wake(struct sal_engine *engine, const struct sal_live *live, int64_t now_ms,
                          int64_t served_daemon_ms) {
-        int64_t wake = -1;
+        int64_t wake = NEVER;
+        if (live->row.recall_row)
+                return 0;
         if (sal_campaign_live(live->row.state)) {
                 wake = sooner(wake, live->launch->campaign->expires_ms - now_ms);
                 if (!live->scan_done)
@@ -138,8 +169,8 @@ static int64_t live_wake(struct sal_engine *engine, const struct sal_live *live,
         /* Looked at every second while a timer runs, so that standing still is noticed before it counts. */
         if (live->next_due_served_ms >= 0)
                 wake = sooner(wake, sooner(HEARTBEAT_MS, live->next_due_served_ms - served_ms));
-        int64_t plan = time_may_decide(live) ? plan_wake(live, served_ms, now_ms) : -1;
-        return plan >= 0 || (plan < -1) ? sooner(wake, plan) : wake;
+        int64_t plan = time_may_decide(live) ? plan_wake(engine, live, served_ms, now_ms) : NEVER;
+        return plan == NEVER ? wake : sooner(wake, plan);
 }
 
 static int64_t next_wake_ms(void *arg) {

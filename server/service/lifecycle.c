@@ -2,6 +2,8 @@
 #include "service/engine.h"
 #include "service/signing.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,10 +172,13 @@ static enum sal_status launch(const struct life *life, struct sal_campaign_row *
         row->served_offset_ms = daemon_ms;
         row->served_stopped_ms = life->engine->kill_switch ? daemon_ms : -1;
         row->last_take_served_ms = 0;
+        row->fleet_known = -1;
         struct sal_live *live = sal_live_new_take(row, sal_campaign_ref(campaign), served, envelope.len);
         if (!live)
                 return SAL_E_NOMEM;
-        status = sal_engine_add(life->engine, live, life->reterr);
+        status = sal_live_load_limits(life->tx, live);
+        if (!status)
+                status = sal_engine_add(life->engine, live, life->reterr);
         if (status) {
                 sal_live_free(live);
                 return status;
@@ -283,7 +288,10 @@ static enum sal_status resume(const struct life *life, struct sal_live *live) {
         if (!status && halted)
                 live->row.last_take_served_ms = sal_live_served_ms(life->engine, live, life->tx);
         struct sal_decision decision = by_operator(life, "resume");
-        return status ? status : sal_decide(life->engine, life->tx, live, &decision, NULL);
+        if (!status)
+                status = sal_decide(life->engine, life->tx, live, &decision, NULL);
+        /* What came in while it stood may be evidence enough. */
+        return status ? status : sal_live_advance(life->engine, life->tx, live);
 }
 
 struct newest {
@@ -305,6 +313,14 @@ static enum sal_status advance(const struct life *life, struct sal_live *live) {
                 return sal_fail(life->reterr, SAL_E_CONFLICT,
                                 "the plan advances by evidence; an operator cannot make it faster");
         bool evidence = sal_tally_advance_evidence(live->tally).verdict == SAL_VERDICT_ADVANCE;
+        size_t ring = evidence ? (size_t)sal_tally_stage(live->tally) + 1 : (size_t)live->row.rings_open;
+        int64_t opens_ms = sal_limits_opens_ms(live->limits, ring);
+        if (ring >= (size_t)live->row.rings_open && ring < plan->ring_count && opens_ms > sal_tx_now_ms(life->tx)) {
+                char at[SAL_TIME_BYTES];
+                sal_time_format(opens_ms, at);
+                return sal_fail(life->reterr, SAL_E_CONFLICT, "its limits let ring %s open at %s at the earliest",
+                                plan->rings[ring].name, at);
+        }
         if (!evidence && (size_t)live->row.rings_open >= plan->ring_count)
                 return sal_fail(life->reterr, SAL_E_CONFLICT, "every ring is open already");
         if (!evidence) {

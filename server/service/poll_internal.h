@@ -15,7 +15,8 @@
 enum sal_status sal_machine_admit(struct sal_service *service, struct sal_tx *tx, const char *machine_id,
                                   const struct sal_identity *identity, struct sal_machine *ret, struct sal_err *reterr);
 
-/* A deleted machine that comes back (by its certificate), or an anonymous one that now shows a credential, is from here
+/* What is due to be recalled of the machine's offers is recalled (engine.h), so that whatever follows finds the truth.
+ * A deleted machine that comes back (by its certificate), or an anonymous one that now shows a credential, is from here
  * on an ordinary one. To be called once nothing can refuse the request any more, since it writes. */
 enum sal_status sal_machine_adopt(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                   const struct sal_identity *identity);

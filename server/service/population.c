@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Population: how many known machines match a live campaign by their stored facts and hold no offer of it yet, by ring.
+ * Population: how many known machines match a live campaign by their stored facts and hold no offer of it yet, by ring,
+ * and how many hold one; where an operator's limits narrow, of the machines within these only.
  *
  * The fleet is counted once per campaign, piece by piece, in order of the machines' rows; from then on every change of
  * a machine is taken out before and put in after, so the counts stay exact without another look at the fleet.
@@ -65,10 +66,13 @@ static enum sal_status change(struct sal_engine *engine, struct sal_tx *tx, stru
                               const struct sal_machine *machine, const struct sal_facts *facts, int64_t step) {
         const struct sal_campaign *campaign = live->launch->campaign;
         if (!sal_campaign_live(live->row.state) || machine->deleted || machine->opt_out || machine->anonymous ||
-            !sal_selector_match(campaign->match, facts) || cohort_held(live, facts))
+            !sal_selector_match(campaign->match, facts) || cohort_held(live, facts) ||
+            !sal_limits_reach_text(live->limits, machine->id, machine->labels))
                 return SAL_OK;
         bool offered, reached = false;
         enum sal_status status = has_offer(engine, tx, live, machine, &offered);
+        if (!status && offered)
+                live->reached_touched += step;
         if (!status && !offered)
                 status = is_reached(tx, campaign, machine, &reached);
         if (status || !reached)
@@ -121,19 +125,12 @@ static bool scan_machine(void *arg, const struct sal_machine *machine) {
         return scan->status == SAL_OK;
 }
 
-/* Remembered over restarts: whether rings that stand empty may be taken for empty (see may_open in decide.c). */
-static enum sal_status note_known(struct sal_tx *tx, struct sal_live *live) {
-        char name[48];
-        int64_t known = -1;
-        snprintf(name, sizeof name, "fleet_known.%lld", (long long)live->row.row);
-        enum sal_status status = sal_setting_get_int(tx, name, &known);
-        if (!status && known < 0) {
-                known = sal_live_known_matching(live) > 0;
-                status = sal_setting_put_int(tx, name, known);
-        }
-        live->fleet_known = known > 0;
-        live->counted_once = true;
-        return status;
+/* Remembered over restarts: whether rings that stand empty may be taken for empty (see sal_live_lull). */
+static void note_known(struct sal_live *live) {
+        if (live->row.fleet_known >= 0)
+                return;
+        live->row.fleet_known = sal_live_known_matching(live) > 0;
+        live->dirty = true;
 }
 
 enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
@@ -146,15 +143,15 @@ enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx
         if (!status && !*ret_more) {
                 live->scan_done = true;
                 live->review = true;
+                note_known(live);
         }
-        if (!status && !*ret_more && !live->counted_once)
-                status = note_known(tx, live);
         return status;
 }
 
 void sal_population_restart(struct sal_live *live) {
         live->known_before = sal_live_known_matching(live);
         memset(live->waiting, 0, sizeof live->waiting);
+        live->reached_touched = 0;
         live->scan_row = 0;
         live->scan_done = false;
 }

@@ -92,6 +92,7 @@ enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, st
                         status = note_late_applied(engine, tx, machine, &offer);
                 }
         }
+        sal_offer_show_recalled(engine, &offer);
         report->state = sal_offer_state_name(offer.state);
         if (!status)
                 status = record(engine, tx, machine, &offer, report);

@@ -102,6 +102,8 @@ static enum sal_status switch_campaigns(const struct sal_act *act, const char *v
                                                 .reason = reason,
                                                 .operator_name = act->operator_name};
                 status = sal_decide(engine, act->tx, live, &decision, NULL);
+                if (!status)
+                        status = sal_live_advance(engine, act->tx, live);
         }
         return status;
 }

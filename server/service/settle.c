@@ -19,10 +19,27 @@ static struct sal_slot slot_of(const struct sal_offer *offer) {
 
 /* ---- the halt rule, asked after a change that speaks against the fix ---- */
 
+struct hold {
+        struct sal_tx *tx;
+        struct sal_live *live;
+        enum sal_status status;
+};
+
+static bool exclude(void *arg, const struct sal_offer *held) {
+        struct hold *hold = arg;
+        struct sal_offer offer = *held;
+        struct sal_slot slot = slot_of(held);
+        sal_tally_exclude(hold->live->tally, &slot, sal_offer_weight(offer.state, offer.cause));
+        offer.excluded = true;
+        hold->live->excluded_unsettled += sal_offer_unsettled(offer.state);
+        hold->status = sal_offer_update(hold->tx, &offer);
+        return hold->status == SAL_OK;
+}
+
 /* Takes every offer of a held cohort out of the sums; its machines wait from now on. */
 static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                             const struct sal_evidence *evidence) {
-        sal_autoofferlist struct sal_offer_list offers = {0};
+        struct hold hold = {.tx = tx, .live = live};
         enum sal_status status = sal_decide(engine, tx, live,
                                             &(struct sal_decision){.verdict = "hold_cohort",
                                                                    .by = "engine",
@@ -31,32 +48,13 @@ static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct
                                                                    .evidence = evidence},
                                             NULL);
         if (!status)
-                status = sal_offer_each_cohort(tx, live->row.row, live->row.period, evidence->cohort,
-                                               sal_offer_list_add, &offers);
-        status = sal_offer_list_status(&offers, status);
-        for (size_t i = 0; !status && i < offers.count; i++) {
-                struct sal_offer *offer = &offers.items[i];
-                struct sal_slot slot = slot_of(offer);
-                sal_tally_exclude(live->tally, &slot, sal_offer_weight(offer->state, offer->cause));
-                offer->excluded = true;
-                if (sal_offer_unsettled(offer->state))
-                        live->excluded_unsettled++;
-                status = sal_offer_update(tx, offer);
-        }
+                status = sal_offer_each_cohort(tx, live->row.row, live->row.period, evidence->cohort, exclude, &hold);
+        if (!status)
+                status = hold.status;
         live->dirty = true;
         engine->publish = true;
         sal_population_restart(live);
         return status;
-}
-
-static bool may_halt(const struct sal_live *live) {
-        enum sal_campaign_state after;
-        return sal_campaign_next(live->row.state, SAL_ACT_HALT, &after);
-}
-
-/* Halted by a person, or by a campaign that superseded it: what comes in meanwhile counts all the same. */
-static bool stands_by_operator(const struct sal_live *live) {
-        return live->row.state == SAL_CAMPAIGN_HALTED && !live->row.halted_by_engine;
 }
 
 /* The evidence halts what stands already: the state stays, but a resume has to quote this decision now. */
@@ -67,9 +65,11 @@ static enum sal_status halt_standing(struct sal_engine *engine, struct sal_tx *t
         return sal_decide(engine, tx, live, decision, &live->row.halt_decision);
 }
 
-static enum sal_status halt_running(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
-                                    const struct sal_decision *decision) {
-        return sal_live_halt(engine, tx, live, true, decision);
+static enum sal_status halt(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                            const struct sal_evidence *evidence) {
+        const struct sal_decision decision = {.verdict = "halt", .by = "engine", .rule = "6.3", .evidence = evidence};
+        return live->row.state == SAL_CAMPAIGN_HALTED ? halt_standing(engine, tx, live, &decision)
+                                                      : sal_live_halt(engine, tx, live, true, &decision);
 }
 
 static enum sal_status judge(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
@@ -77,24 +77,18 @@ static enum sal_status judge(struct sal_engine *engine, struct sal_tx *tx, struc
         if (live->judge_whole)
                 slot = NULL;
         live->judge_whole = false;
-        while (sal_campaign_live(live->row.state) && (may_halt(live) || stands_by_operator(live))) {
-                struct sal_evidence evidence = sal_tally_judge(live->tally, slot);
-                enum sal_status status = SAL_OK;
+        for (;;) {
+                struct sal_course course = sal_live_course(engine, live, sal_tx_now_ms(tx));
+                struct sal_evidence evidence = sal_course_judge(&course, slot);
                 if (evidence.verdict == SAL_VERDICT_NONE)
                         return SAL_OK;
-                if (evidence.verdict == SAL_VERDICT_HOLD_COHORT)
-                        status = hold(engine, tx, live, &evidence);
-                else
-                        status = (may_halt(live) ? halt_running : halt_standing)(
-                                engine, tx, live,
-                                &(struct sal_decision){
-                                        .verdict = "halt", .by = "engine", .rule = "6.3", .evidence = &evidence});
+                enum sal_status status = evidence.verdict == SAL_VERDICT_HOLD_COHORT
+                                                 ? hold(engine, tx, live, &evidence)
+                                                 : halt(engine, tx, live, &evidence);
                 if (status)
                         return status;
                 slot = NULL;
         }
-        live->judge_whole = true;
-        return SAL_OK;
 }
 
 /* ---- sums of a campaign ---- */
@@ -135,8 +129,7 @@ static enum sal_status journal_change(struct sal_tx *tx, const struct sal_campai
         return sal_journal_append(tx, &entry);
 }
 
-/* The timer that the new state asks for. */
-static void set_timer(const struct sal_plan *plan, struct sal_offer *offer) {
+void sal_offer_set_timer(const struct sal_plan *plan, struct sal_offer *offer) {
         offer->due_kind = SAL_DUE_NONE;
         if (offer->state == SAL_OFFER_OFFERED) {
                 offer->due_kind = SAL_DUE_DEADLINE;
@@ -151,9 +144,9 @@ static void set_timer(const struct sal_plan *plan, struct sal_offer *offer) {
         }
 }
 
-/* The statistics follow the change; returns true when the halt rule has to be asked. */
-static bool follow(struct sal_engine *engine, struct sal_live *live, const struct sal_offer *offer,
-                   const struct sal_offer *before) {
+/* The sums of who is unsettled follow the change. */
+static void count_change(struct sal_engine *engine, struct sal_live *live, const struct sal_offer *offer,
+                         const struct sal_offer *before) {
         bool settled = sal_offer_unsettled(before->state) && !sal_offer_unsettled(offer->state);
         if (settled && offer->excluded && offer->period == live->row.period)
                 live->excluded_unsettled--;
@@ -164,11 +157,21 @@ static bool follow(struct sal_engine *engine, struct sal_live *live, const struc
         live->dirty = true;
         live->review = true;
         live->next_due_served_ms = -2;
-        if (!offer->counted || offer->excluded || offer->period != live->row.period)
-                return false;
+}
+
+/* The statistics follow the change, and the rollout's questions are asked: first the halt rule, then whether the
+ * evidence opens the next stage. */
+static enum sal_status follow(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                              const struct sal_offer *offer, const struct sal_offer *before) {
+        enum sal_weight from = sal_offer_weight(before->state, before->cause);
+        enum sal_weight to = sal_offer_weight(offer->state, offer->cause);
+        if (from == to || !offer->counted || offer->excluded || offer->period != live->row.period)
+                return SAL_OK;
         struct sal_slot slot = slot_of(offer);
-        return sal_tally_change(live->tally, &slot, sal_offer_weight(before->state, before->cause),
-                                sal_offer_weight(offer->state, offer->cause));
+        enum sal_status status = SAL_OK;
+        if (sal_tally_change(live->tally, &slot, from, to))
+                status = judge(engine, tx, live, &slot);
+        return status ? status : sal_live_advance(engine, tx, live);
 }
 
 /* An offer of a campaign that ended long ago: only its counts follow. */
@@ -209,17 +212,14 @@ enum sal_status sal_offer_settle(struct sal_engine *engine, struct sal_tx *tx, s
         if (!live)
                 return settle_ended(tx, offer, &before, machine_id);
         const struct sal_plan *plan = &live->launch->campaign->plan;
-        set_timer(plan, offer);
+        sal_offer_set_timer(plan, offer);
         --*counter(&live->row, before.state, before.cause);
         ++*counter(&live->row, offer->state, offer->cause);
         enum sal_status status = sal_offer_update(tx, offer);
         if (!status)
                 status = journal_change(tx, &live->row, offer, machine_id, plan->rings[offer->ring].name);
-        if (!status && follow(engine, live, offer, &before)) {
-                struct sal_slot slot = slot_of(offer);
-                status = judge(engine, tx, live, &slot);
-        }
-        return status;
+        count_change(engine, live, offer, &before);
+        return status ? status : follow(engine, tx, live, offer, &before);
 }
 
 /* ---- the machine behind an offer ---- */
@@ -242,9 +242,9 @@ static enum sal_standing standing_after(const struct sal_engine *engine, const s
         }
 }
 
-enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
-                                   struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
-                                   bool *ret_changed) {
+static enum sal_status settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                              struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
+                              bool *ret_changed) {
         enum sal_status status = sal_offer_settle(engine, tx, offer, machine->id, event, recall_cause, ret_changed);
         if (status || !*ret_changed)
                 return status;
@@ -260,133 +260,16 @@ enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx,
         return sal_machine_update(tx, machine);
 }
 
-enum sal_status sal_machine_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
-                                   enum sal_cause cause) {
-        sal_autoofferlist struct sal_offer_list offers = {0};
-        if (!machine->row)
-                return SAL_OK;
-        enum sal_status status = sal_offer_each_of_machine(tx, machine->row, 0, 0, sal_offer_list_add, &offers);
-        status = sal_offer_list_status(&offers, status);
-        for (size_t i = 0; !status && i < offers.count; i++) {
-                bool changed;
-                if (sal_offer_unsettled(offers.items[i].state))
-                        status = sal_machine_settle(engine, tx, machine, &offers.items[i], SAL_EVENT_RECALLED, cause,
-                                                    &changed);
+enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                   struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
+                                   bool *ret_changed) {
+        enum sal_cause due;
+        if (sal_offer_recall_due(engine, offer, &due)) {
+                enum sal_status status = settle(engine, tx, machine, offer, SAL_EVENT_RECALLED, due, ret_changed);
+                if (status || event == SAL_EVENT_RECALLED)
+                        return status;
         }
-        return status;
-}
-
-/* ---- making an offer ---- */
-
-struct earlier {
-        const struct sal_machine *machine;
-        int64_t period;
-        int64_t attempts;
-        bool any;          /* of any incarnation: the machine was touched before */
-        bool counted_here; /* in this incarnation and period */
-};
-
-static bool look_earlier(void *arg, const struct sal_offer *offer) {
-        struct earlier *earlier = arg;
-        if (offer->offline)
-                return true; /* no attempt of the server's, and in no count */
-        earlier->any = true;
-        if (offer->incarnation != earlier->machine->incarnation)
-                return true;
-        if (offer->state != SAL_OFFER_RECALLED)
-                earlier->attempts++;
-        if (offer->period == earlier->period)
-                earlier->counted_here = true;
-        return true;
-}
-
-static enum sal_status journal_offer(struct sal_tx *tx, const struct sal_live *live, const struct sal_offer *offer,
-                                     const char *machine_id, char cohorts[][SAL_COHORT_NAME_BYTES], size_t count) {
-        const struct sal_plan *plan = &live->launch->campaign->plan;
-        sal_autojson json_t *detail = json_pack("{s:I, s:I, s:s, s:b}", "attempt", (json_int_t)offer->attempt, "period",
-                                                (json_int_t)offer->period, "stage", plan->rings[offer->stage].name,
-                                                "counted", offer->counted);
-        if (detail && offer->counted) {
-                json_object_set_new(detail, "i", json_integer(offer->slot_i));
-                json_object_set_new(detail, "o", json_integer(offer->slot_o));
-                json_t *list = json_array();
-                for (size_t n = 0; n < count; n++)
-                        json_array_append_new(list, json_string(cohorts[n]));
-                json_object_set_new(detail, "cohorts", list);
-        }
-        sal_autofree char *text = detail ? sal_json_dump(detail) : NULL;
-        if (!text)
-                return SAL_E_NOMEM;
-        struct sal_journal_entry entry = {.at_ms = sal_tx_now_ms(tx),
-                                          .type = SAL_JOURNAL_OFFER,
-                                          .campaign = live->row.id,
-                                          .version = live->row.version,
-                                          .machine_id = machine_id,
-                                          .offer_row = offer->row,
-                                          .ring = plan->rings[offer->ring].name,
-                                          .detail = text};
-        return sal_journal_append(tx, &entry);
-}
-
-static enum sal_status count_offer(struct sal_live *live, const struct sal_facts *facts,
-                                   char cohorts[][SAL_COHORT_NAME_BYTES], size_t *ret_count, struct sal_offer *offer) {
-        struct sal_slot slot = {0};
-        *ret_count = sal_cohorts_of(&live->launch->campaign->plan, facts, cohorts);
-        enum sal_status status = sal_tally_offer(live->tally, *ret_count, cohorts, &slot);
-        offer->slot_i = slot.i;
-        offer->slot_o = slot.o;
-        offer->stage = slot.stage;
-        offer->cohort_count = slot.cohort_count;
-        memcpy(offer->cohorts, slot.cohorts, sizeof offer->cohorts);
-        return status;
-}
-
-enum sal_status sal_offer_make(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
-                               const struct sal_machine *machine, const struct sal_facts *facts, size_t ring,
-                               const char *boot_id, bool can_healthy, struct sal_offer *ret) {
-        const struct sal_campaign *campaign = live->launch->campaign;
-        struct earlier earlier = {.machine = machine, .period = live->row.period};
-        enum sal_status status = sal_offer_each_of_machine(tx, machine->row, live->row.row, 0, look_earlier, &earlier);
-        if (status)
-                return status;
-        struct sal_offer offer = {.campaign_row = live->row.row,
-                                  .machine_row = machine->row,
-                                  .attempt = earlier.attempts + 1,
-                                  .incarnation = machine->incarnation,
-                                  .period = live->row.period,
-                                  .ring = (int64_t)ring,
-                                  .state = SAL_OFFER_OFFERED,
-                                  .can_healthy = can_healthy,
-                                  .counted = !machine->anonymous && !earlier.counted_here,
-                                  .anonymous = machine->anonymous,
-                                  .made_ms = sal_tx_now_ms(tx),
-                                  .made_served_ms = sal_live_served_ms(engine, live, tx),
-                                  .applied_served_ms = -1,
-                                  .stage = sal_tally_stage(live->tally)};
-        snprintf(offer.boot_id, sizeof offer.boot_id, "%s", boot_id);
-        char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
-        size_t cohort_count = 0;
-        if (offer.counted)
-                status = count_offer(live, facts, cohorts, &cohort_count, &offer);
-        set_timer(&campaign->plan, &offer);
-        if (!status)
-                status = sal_offer_insert(tx, &offer);
-        if (!status)
-                status = journal_offer(tx, live, &offer, machine->id, cohorts, cohort_count);
-        if (status)
-                return status;
-        live->row.offers_made++;
-        live->row.unsettled++;
-        live->machines_touched += !earlier.any;
-        live->row.last_take_served_ms = offer.made_served_ms;
-        live->anonymous_unsettled += offer.anonymous;
-        engine->anonymous_unsettled += offer.anonymous;
-        live->dirty = true;
-        live->review = true;
-        live->next_due_served_ms = -2;
-        sal_filter_add(engine->service->filter, machine->id);
-        *ret = offer;
-        return SAL_OK;
+        return settle(engine, tx, machine, offer, event, recall_cause, ret_changed);
 }
 
 /* ---- timers ---- */

@@ -43,12 +43,13 @@ enum sal_status sal_machine_admit(struct sal_service *service, struct sal_tx *tx
 enum sal_status sal_machine_adopt(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                   const struct sal_identity *identity) {
         bool known_now = machine->anonymous && identity->kind != SAL_IDENTITY_NONE;
-        if (!machine->row || (!machine->deleted && !known_now))
-                return SAL_OK;
+        enum sal_status status = sal_machine_recall_due(engine, tx, machine);
+        if (status || !machine->row || (!machine->deleted && !known_now))
+                return status;
         /* Neither a deleted machine nor an anonymous one stands in the population, so nothing is taken out first. */
         machine->deleted = false;
         machine->anonymous = machine->anonymous && !known_now;
-        enum sal_status status = sal_machine_update(tx, machine);
+        status = sal_machine_update(tx, machine);
         return status ? status : sal_population_count(engine, tx, machine);
 }
 

@@ -39,8 +39,8 @@ static inline void print_live(struct sal_buf *out, const struct sal_live *live) 
         sal_tally_each_cohort(live->tally, print_cohort, out);
         if (!sal_campaign_live(row->state))
                 return; /* nothing is offered any more, so nobody waits */
-        sal_buf_printf(out, "  known %" PRId64 " cap %.9f waiting", sal_live_known_matching(live),
-                       sal_tally_cap(live->tally, sal_live_known_matching(live)));
+        sal_buf_printf(out, "  known %" PRId64 " counted %" PRId64 " cap %.9f waiting", sal_live_known_matching(live),
+                       row->fleet_known, sal_tally_cap(live->tally, sal_live_known_matching(live)));
         for (size_t i = 0; i < live->launch->campaign->plan.ring_count; i++)
                 sal_buf_printf(out, " %" PRId64, live->waiting[i]);
         sal_buf_printf(out, "\n");
@@ -204,10 +204,9 @@ static inline void check_told(struct world *w) {
         for (int state = SAL_CAMPAIGN_READY; state < SAL_CAMPAIGN_STATES; state++) {
                 char sql[320];
                 snprintf(sql, sizeof sql,
-                         "SELECT count(*) FROM campaign c WHERE state = %d AND (SELECT detail FROM journal WHERE type "
-                         "= 7 "
-                         "AND campaign = c.id AND version = c.version ORDER BY seq DESC LIMIT 1) IS NOT "
-                         "'{\"state\":\"%s\"}'",
+                         "SELECT count(*) FROM campaign c WHERE state = %d AND (SELECT json_extract(detail, '$.state') "
+                         "FROM journal WHERE type = 7 AND campaign = c.id AND version = c.version ORDER BY seq DESC "
+                         "LIMIT 1) IS NOT '%s'",
                          state, sal_campaign_state_name((enum sal_campaign_state)state));
                 assert_int_equal(sql_int(w, sql), 0);
         }

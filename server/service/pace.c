@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/engine.h"
+
+#include <math.h>
+
+int64_t sal_live_in_flight(const struct sal_live *live) {
+        return live->row.unsettled - live->excluded_unsettled - live->anonymous_unsettled;
+}
+
+int64_t sal_live_known_matching(const struct sal_live *live) {
+        int64_t known = sal_limits_narrows(live->limits) ? live->reached_touched : live->machines_touched;
+        for (size_t i = 0; i < SAL_PLAN_MAX_RINGS; i++)
+                known += live->waiting[i];
+        /* A count that has just begun anew must not shrink the pace. */
+        return live->scan_done || known > live->known_before ? known : live->known_before;
+}
+
+struct sal_course sal_live_course(const struct sal_engine *engine, const struct sal_live *live, int64_t now_ms) {
+        return (struct sal_course){.plan = &live->launch->campaign->plan,
+                                   .tally = live->tally,
+                                   .limits = live->limits,
+                                   .state = live->row.state,
+                                   .halted_by_engine = live->row.halted_by_engine,
+                                   .kill_switch = engine->kill_switch,
+                                   .rings_open = (size_t)live->row.rings_open,
+                                   .known_matching = sal_live_known_matching(live),
+                                   .in_flight = sal_live_in_flight(live),
+                                   .now_ms = now_ms};
+}
+
+struct sal_lull sal_live_lull(const struct sal_engine *engine, const struct sal_tx *tx, const struct sal_live *live) {
+        struct sal_lull lull = {.unsettled = live->row.unsettled,
+                                /* Nobody known at the start: the first machines may belong to any ring, and an open one
+                                 * that looks empty is merely unknown. It takes a machine of it, or patience. */
+                                .fleet_counted =
+                                        live->scan_done && (live->row.fleet_known > 0 || live->machines_touched > 0),
+                                .idle_ms = sal_live_served_ms(engine, live, tx) - live->row.last_take_served_ms};
+        for (int64_t ring = 0; ring < live->row.rings_open; ring++)
+                lull.waiting_open += live->waiting[ring];
+        return lull;
+}
+
+double sal_live_cap(const struct sal_engine *engine, const struct sal_live *live) {
+        struct sal_course course = sal_live_course(engine, live, 0);
+        return sal_course_cap(&course);
+}
+
+bool sal_live_room(const struct sal_engine *engine, const struct sal_live *live) {
+        struct sal_course course = sal_live_course(engine, live, 0);
+        return sal_course_room(&course);
+}
+
+void sal_live_gate(struct sal_engine *engine, struct sal_live *live) {
+        long slots = 0;
+        bool offers = live->row.state == SAL_CAMPAIGN_ACTIVE || live->row.state == SAL_CAMPAIGN_COMPLETED;
+        if (offers && !engine->kill_switch && sal_live_room(engine, live)) {
+                double left =
+                        sal_live_cap(engine, live) - sal_tally_excess(live->tally) - (double)sal_live_in_flight(live);
+                slots = left < 1 ? 1 : left > 1e9 ? 1000000000L : (long)ceil(left);
+        }
+        long before = atomic_exchange(&live->launch->slots, slots);
+        if (slots > 0 && before <= 0)
+                engine->changed = true;
+}
