@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rollout/replay_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- states ---- */
+
+/* Learns the plan and the dates from the members of the start. */
+static enum sal_status learn_start(const struct sal_event *event, struct replay_campaign *campaign,
+                                   struct sal_err *reterr) {
+        struct sal_json_at at = sal_json_root(event->detail), plan;
+        bool drill = false;
+        const char *digest = NULL;
+        enum sal_status status = sal_json_object(&at, "plan", true, &plan, reterr);
+        if (!status)
+                status = sal_plan_parse(&plan, &campaign->plan, reterr);
+        if (!status)
+                status = sal_json_string(&at, "digest", true, 64, 64, &digest, reterr);
+        if (!status && !sal_is_sha256_hex(digest))
+                status = sal_json_fail(&at, "digest", SAL_E_INVALID, reterr, "must be 64 lower-case hex digits");
+        if (!status)
+                status = sal_json_bool(&at, "drill", true, &drill, reterr);
+        if (!status)
+                status = sal_json_time(&at, "not_before", true, &campaign->not_before_ms, reterr);
+        if (!status)
+                status = sal_json_time(&at, "expires", true, &campaign->expires_ms, reterr);
+        return status;
+}
+
+static enum sal_status learn_limits(struct replay_campaign *campaign, const json_t *limits, struct sal_err *reterr) {
+        const struct sal_json_at root = {.value = NULL};
+        const struct sal_json_at at = {.parent = &root, .key = "limits", .value = limits};
+        struct sal_limits *parsed = NULL;
+        enum sal_status status = sal_limits_parse(&at, &campaign->plan, &parsed, reterr);
+        if (status)
+                return status;
+        sal_limits_unref(campaign->limits);
+        campaign->limits = parsed;
+        const json_t *only = json_object_get(limits, "only");
+        campaign->only_machines = json_object_get(only, "machines") && !json_object_get(only, "labels");
+        return SAL_OK;
+}
+
+static enum sal_status start(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
+                             struct sal_err *reterr) {
+        enum sal_status status = learn_start(event, campaign, reterr);
+        if (!status && campaign->limits_json)
+                status = learn_limits(campaign, campaign->limits_json, reterr);
+        if (status)
+                return status;
+        campaign->tally = sal_tally_new(&campaign->plan, 0);
+        if (!campaign->tally)
+                return SAL_E_NOMEM;
+        campaign->standing = REPLAY_JUDGED;
+        campaign->kill_switch = replay->kill_switch;
+        campaign->rings_open = 1;
+        campaign->period = 1;
+        return SAL_OK;
+}
+
+/* Before its start a campaign is a draft, ready, or withdrawn. */
+static enum sal_status state_before_start(struct sal_replay *replay, struct replay_campaign *campaign,
+                                          const struct sal_event *event, enum sal_campaign_state next,
+                                          struct sal_err *reterr) {
+        campaign->state = next;
+        if (next == SAL_CAMPAIGN_DRAFT || next == SAL_CAMPAIGN_READY || next == SAL_CAMPAIGN_WITHDRAWN)
+                return SAL_OK;
+        /* A journal that an older server began does not say what a start was. */
+        if (next != SAL_CAMPAIGN_ACTIVE || !json_object_get(event->detail, "plan")) {
+                campaign->standing = REPLAY_UNJUDGED;
+                return SAL_OK;
+        }
+        enum sal_status status = start(replay, campaign, event, reterr);
+        campaign->before = SAL_CAMPAIGN_READY;
+        campaign->acting = true;
+        campaign->acting_seq = event->seq;
+        return status;
+}
+
+enum sal_status replay_state(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
+                             struct sal_err *reterr) {
+        struct sal_json_at at = sal_json_root(event->detail);
+        const char *name = NULL;
+        enum sal_status status = sal_json_string(&at, "state", true, 1, 32, &name, reterr);
+        if (status)
+                return status;
+        int next = sal_campaign_state_parse(name);
+        if (next < 0)
+                return sal_json_fail(&at, "state", SAL_E_INVALID, reterr, "\"%s\" is no state of a campaign", name);
+        if (campaign->standing == REPLAY_UNSTARTED)
+                return state_before_start(replay, campaign, event, (enum sal_campaign_state)next, reterr);
+        if (campaign->due.verdict && next != SAL_CAMPAIGN_HALTED) {
+                char words[REPLAY_WORDS_BYTES];
+                replay_due_words(campaign, words);
+                replay_disagree(replay, campaign, event, "missing: %s; instead the campaign is %s", words, name);
+                return SAL_OK;
+        }
+        campaign->before = campaign->state;
+        campaign->state = (enum sal_campaign_state)next;
+        campaign->acting = true;
+        campaign->acting_seq = event->seq;
+        return SAL_OK;
+}
+
+/* ---- acts of administrators ---- */
+
+/* The kill switch is the server's own: every live campaign has its decision before it. */
+static void switch_all(struct sal_replay *replay, const struct sal_event *event, bool on) {
+        replay->kill_switch = on;
+        for (size_t i = 0; i < replay->campaign_count; i++) {
+                struct replay_campaign *campaign = replay->campaigns[i];
+                if (campaign->standing != REPLAY_JUDGED)
+                        continue;
+                if (sal_campaign_live(campaign->state) && campaign->kill_switch != on) {
+                        const struct sal_event here = {.seq = event->seq,
+                                                       .at_ms = event->at_ms,
+                                                       .type = event->type,
+                                                       .campaign = campaign->id,
+                                                       .version = campaign->version};
+                        replay_disagree(replay, campaign, &here,
+                                        "the kill switch goes %s, and no decision says so of this campaign",
+                                        on ? "on" : "off");
+                }
+                campaign->kill_switch = on;
+        }
+}
+
+enum sal_status replay_admin(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
+                             struct sal_err *reterr) {
+        struct sal_json_at at = sal_json_root(event->detail), limits;
+        const char *act = NULL;
+        enum sal_status status = sal_json_string(&at, "act", true, 1, 64, &act, reterr);
+        if (status)
+                return status;
+        if (!campaign) {
+                if (strcmp(act, "kill_switch.on") == 0 || strcmp(act, "kill_switch.off") == 0)
+                        switch_all(replay, event, strcmp(act, "kill_switch.on") == 0);
+                return SAL_OK;
+        }
+        if (strcmp(act, "campaign.limits") != 0)
+                return SAL_OK;
+        status = sal_json_object(&at, "limits", true, &limits, reterr);
+        if (status)
+                return status;
+        if (campaign->standing == REPLAY_UNSTARTED) {
+                json_decref(campaign->limits_json);
+                campaign->limits_json = json_deep_copy(limits.value);
+                return campaign->limits_json ? SAL_OK : SAL_E_NOMEM;
+        }
+        status = learn_limits(campaign, limits.value, reterr);
+        if (!status)
+                replay_ask(campaign, event, NULL, true);
+        return status;
+}
