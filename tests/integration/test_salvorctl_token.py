@@ -13,7 +13,7 @@ import pytest
 from salvor import campaign, keys
 from salvor.server import BUILD, ROOT, Domain, Server, program
 from salvor.softhsm import MODULE, PIN, SoftHSM
-from test_salvorctl_cli import Terminal
+from salvor.terminal import Terminal
 
 KINDS = {"ed25519": "EC:edwards25519", "p256": "EC:prime256v1"}
 
