@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Replay: reads the journal of every campaign from its first entry, feeds it to a tally of its own, and asks it the
- * engine's questions. Every hold, halt and advance must come out again, where it stands and bit for bit. Part of
+ * engine's questions after every entry. Every hold, halt and advance must come out again, where it stands and bit for
+ * bit, and no other. It shares no line with the course (rollout/course.h) or with the product's own replay. Part of
  * harness.h.
  *
  * Thread: the test's. Ownership: a replay owns its entries and its tally.
@@ -10,6 +11,7 @@
 #define SAL_TESTS_SERVICE_REPLAY_H
 
 struct replay_entry {
+        int64_t at_ms;
         enum sal_journal_type type;
         int64_t offer;
         enum sal_cause cause;
@@ -36,7 +38,9 @@ struct replay {
         int halts_resumed;
         int64_t period;
         char state[16];
-        bool halted_by_engine;
+        bool halted_by_engine, kill_switch;
+        size_t rings_open;
+        json_t *opens; /* of the operator's limits: the earliest times of rings */
 };
 
 static inline const char *text_in(const json_t *object, const char *key) {
@@ -54,7 +58,8 @@ static inline bool replay_collect(void *arg, const struct sal_journal_entry *ent
                 return true;
         assert_true(replay->count < REPLAY_MAX && entry->offer_row < REPLAY_OFFERS);
         replay->entries[replay->count++] =
-                (struct replay_entry){.type = entry->type,
+                (struct replay_entry){.at_ms = entry->at_ms,
+                                      .type = entry->type,
                                       .offer = entry->offer_row,
                                       .cause = entry->cause,
                                       .detail = entry->detail ? json_loads(entry->detail, 0, NULL) : NULL};
@@ -144,24 +149,108 @@ static inline void replay_outcome(struct replay *replay, const struct replay_ent
                 replay_judge(replay);
 }
 
+/* True when the evidence begins the next stage at this moment. */
+static inline bool replay_advances(const struct replay *replay, int64_t at_ms, struct sal_evidence *ret) {
+        const struct sal_plan *plan = &replay->campaign->plan;
+        size_t next = (size_t)sal_tally_stage(replay->tally) + 1;
+        int64_t opens_ms = INT64_MIN;
+        if (plan->manual_advance || replay->kill_switch || next >= plan->ring_count ||
+            (strcmp(replay->state, "active") && strcmp(replay->state, "completed")))
+                return false;
+        const char *opens = text_in(replay->opens, plan->rings[next].name);
+        if (*opens)
+                assert_ok(sal_time_parse(opens, &opens_ms));
+        if (next >= replay->rings_open && opens_ms > at_ms)
+                return false;
+        *ret = sal_tally_advance_evidence(replay->tally);
+        return ret->verdict == SAL_VERDICT_ADVANCE;
+}
+
+static inline void replay_advance(struct replay *replay, const struct sal_evidence *evidence) {
+        replay_expect(replay, "advance", evidence);
+        sal_tally_next_stage(replay->tally);
+        size_t open = (size_t)sal_tally_stage(replay->tally) + 1;
+        if (replay->rings_open < open)
+                replay->rings_open = open;
+}
+
+/* After every entry but a state, which its decision follows: what is due stands right here. */
+static inline void replay_ask_advance(struct replay *replay, int64_t at_ms) {
+        struct sal_evidence evidence;
+        while (replay_advances(replay, at_ms, &evidence))
+                replay_advance(replay, &evidence);
+}
+
+static inline void replay_open(struct replay *replay, const struct replay_entry *entry, bool engine) {
+        const json_t *because = json_object_get(entry->detail, "because");
+        int ring = sal_plan_ring_index(&replay->campaign->plan, text_in(entry->detail, "ring"));
+        assert_true(ring >= 0);
+        if ((size_t)ring >= replay->rings_open)
+                replay->rings_open = (size_t)ring + 1;
+        if (!engine)
+                return;
+        bool patience = int_in(because, "idle_ms") >= replay->campaign->plan.patience_seconds * SECOND_MS &&
+                        replay->campaign->plan.patience_seconds >= 0;
+        bool settled = json_is_true(json_object_get(because, "fleet_counted")) && int_in(because, "waiting") == 0 &&
+                       int_in(because, "in_flight") == 0;
+        assert_true(patience || settled);
+}
+
 static inline void replay_decision(struct replay *replay, const struct replay_entry *entry) {
         const char *verdict = text_in(entry->detail, "verdict"), *cohort = text_in(entry->detail, "cohort");
         bool engine = strcmp(text_in(entry->detail, "by"), "engine") == 0;
+        bool kill_switch = strcmp(text_in(entry->detail, "rule"), "kill_switch") == 0;
+        struct sal_evidence evidence;
         assert_false(engine && (!strcmp(verdict, "halt") || !strcmp(verdict, "hold_cohort"))); /* judged already */
-        if (!strcmp(verdict, "advance")) {
-                struct sal_evidence evidence = sal_tally_advance_evidence(replay->tally);
+        if (kill_switch) {
+                replay->kill_switch = strcmp(verdict, "kill") == 0;
+        } else if (!strcmp(verdict, "advance")) {
+                /* After events it was looked for; what stands here an operator did, or a limit held it back till now.
+                 */
                 replay->at--;
-                replay_expect(replay, "advance", &evidence);
-                sal_tally_next_stage(replay->tally);
+                if (engine)
+                        assert_true(replay->opens && replay_advances(replay, entry->at_ms, &evidence));
+                else
+                        evidence = sal_tally_advance_evidence(replay->tally);
+                replay_advance(replay, &evidence);
+        } else if (!strcmp(verdict, "open")) {
+                replay_open(replay, entry, engine);
+        } else if (!strcmp(verdict, "complete")) {
+                const json_t *because = json_object_get(entry->detail, "because");
+                assert_int_equal(int_in(because, "unsettled"), 0);
+                assert_true(int_in(because, "idle_ms") >= replay->campaign->plan.quiet_seconds * SECOND_MS);
+                assert_int_equal(replay->rings_open, replay->campaign->plan.ring_count);
         } else if (!strcmp(verdict, "resume") && *cohort) {
                 assert_ok(sal_tally_release(replay->tally, cohort));
-        } else if (!strcmp(verdict, "resume") && replay->halted_by_engine &&
-                   strcmp(text_in(entry->detail, "rule"), "kill_switch")) {
+        } else if (!strcmp(verdict, "resume") && replay->halted_by_engine) {
                 sal_tally_free(replay->tally);
                 replay->tally = sal_tally_new(&replay->campaign->plan, ++replay->halts_resumed);
                 replay->period++;
                 replay->halted_by_engine = false;
         }
+}
+
+static inline void replay_limits(struct replay *replay, const json_t *limits) {
+        json_decref(replay->opens);
+        replay->opens = json_incref(json_object_get(limits, "opens"));
+}
+
+/* A start tells everything that a replay needs. */
+static inline void replay_state(struct replay *replay, const struct replay_entry *entry) {
+        bool starts = strcmp(replay->state, "ready") == 0 && strcmp(text_in(entry->detail, "state"), "active") == 0;
+        snprintf(replay->state, sizeof replay->state, "%s", text_in(entry->detail, "state"));
+        if (!starts)
+                return;
+        struct sal_plan plan;
+        struct sal_json_at at = sal_json_root(entry->detail), member;
+        assert_ok(sal_json_object(&at, "plan", true, &member, NULL));
+        assert_ok(sal_plan_parse(&member, &plan, NULL));
+        sal_autojson json_t *told = sal_plan_json(&plan), *signed_plan = sal_plan_json(&replay->campaign->plan);
+        assert_true(json_equal(told, signed_plan));
+        assert_int_equal(strlen(text_in(entry->detail, "digest")), 64);
+        assert_int_equal(json_is_true(json_object_get(entry->detail, "drill")), replay->campaign->drill);
+        replay->kill_switch = json_is_true(json_object_get(entry->detail, "kill_switch"));
+        replay_limits(replay, json_object_get(entry->detail, "limits"));
 }
 
 static inline bool replay_campaign(void *arg, const struct sal_campaign_row *row) {
@@ -179,12 +268,17 @@ static inline bool replay_campaign(void *arg, const struct sal_campaign_row *row
                 if (entry->type == SAL_JOURNAL_OFFER)
                         replay_offer(replay, entry);
                 else if (entry->type == SAL_JOURNAL_STATE)
-                        snprintf(replay->state, sizeof replay->state, "%s", text_in(entry->detail, "state"));
+                        replay_state(replay, entry);
                 else if (entry->type == SAL_JOURNAL_DECISION)
                         replay_decision(replay, entry);
+                else if (entry->type == SAL_JOURNAL_ADMIN && json_object_get(entry->detail, "limits"))
+                        replay_limits(replay, json_object_get(entry->detail, "limits"));
                 else if (entry->type != SAL_JOURNAL_REPORT && entry->type != SAL_JOURNAL_ADMIN)
                         replay_outcome(replay, entry);
+                if (entry->type != SAL_JOURNAL_STATE && entry->type != SAL_JOURNAL_ADMIN)
+                        replay_ask_advance(replay, entry->at_ms);
         }
+        json_decref(replay->opens);
         for (size_t i = 0; i < replay->count; i++)
                 json_decref(replay->entries[i].detail);
         sal_tally_free(replay->tally);
