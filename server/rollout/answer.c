@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rollout/answer.h"
 
+#include "base/clock.h"
 #include "rollout/assign.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const directive_names[] = {"apply", "wait", "none"};
@@ -53,11 +55,29 @@ enum sal_directive sal_reason_directive(enum sal_reason reason) {
 
 static const char unlisted_sentence[] =
         "The fix is there, but no signed list that this machine could verify names it yet.";
+static const char outside_sentence[] = "An operator has limited this fix to other machines for now.";
 
-const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates) {
-        if (answer->reason == SAL_REASON_RING_NOT_OPEN && candidates[answer->candidate].unlisted &&
-            answer->ring < candidates[answer->candidate].rings_open)
-                return unlisted_sentence;
+static const char *window_sentence(int64_t opens_ms, char text[static SAL_ANSWER_SENTENCE_BYTES]) {
+        char time[SAL_TIME_BYTES];
+        sal_time_format(opens_ms, time);
+        snprintf(text, SAL_ANSWER_SENTENCE_BYTES,
+                 "An operator lets this fix out at set times only; the next begins at %s.", time);
+        return text;
+}
+
+const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates,
+                                char text[static SAL_ANSWER_SENTENCE_BYTES]) {
+        const struct sal_candidate *candidate = answer->candidate < 0 ? NULL : &candidates[answer->candidate];
+        /* The later of the two is what keeps the machine waiting. */
+        if (candidate && answer->reason == SAL_REASON_NOT_YET_VALID &&
+            candidate->window_opens_ms > candidate->campaign->not_before_ms)
+                return window_sentence(candidate->window_opens_ms, text);
+        if (candidate && answer->reason == SAL_REASON_RING_NOT_OPEN && answer->ring < candidate->rings_open) {
+                if (candidate->outside)
+                        return outside_sentence;
+                if (candidate->unlisted)
+                        return unlisted_sentence;
+        }
         return sal_reason_sentence(answer->reason);
 }
 
@@ -113,12 +133,12 @@ enum sal_reason sal_candidate_reason(const struct sal_candidate *candidate, cons
                 return SAL_REASON_PAUSED;
         if (candidate->state == SAL_CAMPAIGN_HALTED || candidate->cohort_held)
                 return SAL_REASON_HALTED;
-        if (now_ms < campaign->not_before_ms)
+        if (now_ms < campaign->not_before_ms || now_ms < candidate->window_opens_ms)
                 return SAL_REASON_NOT_YET_VALID;
         size_t needed = asker->anonymous ? campaign->plan.ring_count - 1 : *ret_ring;
         if (candidate->rings_open <= needed)
                 return SAL_REASON_RING_NOT_OPEN;
-        if (candidate->unlisted)
+        if (candidate->outside || candidate->unlisted)
                 return SAL_REASON_RING_NOT_OPEN;
         if (!candidate->room)
                 return SAL_REASON_IN_FLIGHT_CAP;
@@ -129,12 +149,13 @@ static struct sal_answer plain(enum sal_reason reason) {
         return (struct sal_answer){.directive = sal_reason_directive(reason), .reason = reason, .candidate = -1};
 }
 
-/* The offer that the machine holds, again; but nothing is repeated while its campaign or cohort stands still. */
+/* The offer that the machine holds, again, whatever limits were laid on its campaign since; but nothing is repeated
+ * while its campaign or cohort stands still. */
 static struct sal_answer repeat(const struct sal_asker *asker, const struct sal_candidate *candidate) {
         enum sal_reason reason = SAL_REASON_OFFERED;
         if (candidate->state == SAL_CAMPAIGN_PAUSED)
                 reason = SAL_REASON_PAUSED;
-        else if (candidate->cohort_held)
+        else if (candidate->state == SAL_CAMPAIGN_HALTED || candidate->cohort_held)
                 reason = SAL_REASON_HALTED;
         else if (candidate->unlisted)
                 reason = SAL_REASON_RING_NOT_OPEN;

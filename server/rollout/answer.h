@@ -62,6 +62,8 @@ struct sal_candidate {
         bool room;        /* the cap lets an offer be made */
         bool cohort_held; /* a cohort value of this machine is held */
         bool unlisted;    /* the signed list that machines verify by does not name it (yet): nothing may be offered */
+        bool outside;     /* an operator's limits leave this machine out */
+        int64_t window_opens_ms; /* no window of an operator's is open, the next one opens then (unix_ms); 0: one is */
         struct sal_history history;
 };
 
@@ -99,7 +101,10 @@ struct sal_answer sal_answer(bool kill_switch, const struct sal_asker *asker, co
                              size_t count, int64_t now_ms);
 
 /* The sentence for the person in front of the machine that got this answer, of these candidates. An unlisted campaign
- * has the reason RING_NOT_OPEN and a sentence of its own. */
-const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates);
+ * and one that leaves the machine out have the reason RING_NOT_OPEN, one between its windows has NOT_YET_VALID, and
+ * each has a sentence of its own. What is returned is constant, or stands in `text`. */
+enum { SAL_ANSWER_SENTENCE_BYTES = 160 };
+const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates,
+                                char text[static SAL_ANSWER_SENTENCE_BYTES]);
 
 #endif

@@ -311,6 +311,7 @@ static struct sal_snapshot *make_snapshot(struct sal_engine *engine) {
                 into->launch = sal_launch_ref(live->launch);
                 into->state = live->row.state;
                 into->rings_open = (size_t)live->row.rings_open;
+                into->limits = sal_limits_ref(live->limits);
                 struct held held = {.into = into};
                 sal_tally_each_cohort(live->tally, collect_held, &held);
                 if (held.failed) {

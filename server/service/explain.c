@@ -27,7 +27,7 @@ static json_t *explain_campaign(const struct sal_survey *survey, size_t n, int64
                           sal_campaign_state_name(candidate->state), "matches", (int)matches, "ring",
                           plan->rings[ring].name, "ring_open", (int)(ring < candidate->rings_open), "directive",
                           sal_directive_name(answer.directive), "reason", sal_reason_name(answer.reason), "detail",
-                          sal_answer_sentence(&answer, candidate), "attempts", (json_int_t)candidate->history.attempts,
+                          sal_answer_sentence(&answer, candidate, (char[SAL_ANSWER_SENTENCE_BYTES]){0}), "attempts", (json_int_t)candidate->history.attempts,
                           "in_flight", (json_int_t)sal_live_in_flight(live), "cap", cap, "max_attempts",
                           (json_int_t)plan->max_attempts);
         if (view && live->barred[0])
@@ -62,7 +62,7 @@ enum sal_status sal_fleet_explain(const struct sal_act *act, const char *machine
                         json_array_append_new(campaigns, explain_campaign(&survey, n, now_ms));
                 *ret = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "machine_id", machine.id, "directive",
                                  sal_directive_name(answer.directive), "reason", sal_reason_name(answer.reason),
-                                 "detail", sal_answer_sentence(&answer, survey.candidates), "machine",
+                                 "detail", sal_answer_sentence(&answer, survey.candidates, (char[SAL_ANSWER_SENTENCE_BYTES]){0}), "machine",
                                  sal_view_machine(&machine), "campaigns", campaigns);
                 status = *ret ? SAL_OK : SAL_E_NOMEM;
         }

@@ -31,12 +31,57 @@ int64_t sal_poll_after_seconds(const struct sal_service *service) {
         return seconds < 1 ? 1 : (int64_t)seconds;
 }
 
+static void tell(struct sal_poll *poll, const struct sal_candidate *candidates) {
+        char text[SAL_ANSWER_SENTENCE_BYTES];
+        snprintf(poll->detail, sizeof poll->detail, "%s", sal_answer_sentence(&poll->answer, candidates, text));
+}
+
 static void wait_for(struct sal_poll *poll, struct sal_launch *launch) {
         sal_launch_unref(poll->waits_for);
         poll->waits_for = launch ? sal_launch_ref(launch) : NULL;
 }
 
 /* ---- the workers' way ---- */
+
+/* A live campaign as a snapshot and a machine of which nothing is known show it. */
+static struct sal_candidate candidate_of(const struct sal_service *service, const struct sal_snapshot_campaign *from,
+                                         const struct sal_poll *poll, int64_t now_ms) {
+        struct sal_candidate candidate = {
+                .campaign = from->launch->campaign,
+                .state = from->state,
+                .rings_open = from->rings_open,
+                .room = atomic_load_explicit(&from->launch->slots, memory_order_relaxed) > 0,
+                .cohort_held = sal_snapshot_held(from, poll->facts),
+                .unlisted = !sal_service_lists(service, from->launch),
+        };
+        if (!sal_limits_window_open(from->limits, now_ms))
+                candidate.window_opens_ms = sal_limits_window_opens_ms(from->limits, now_ms);
+        return candidate;
+}
+
+/* Whether an operator's limits leave the machine out, only the ledger knows, which has its labels. In a ring that is
+ * shut it waits in either case. */
+static bool limits_decide(const struct sal_snapshot *snapshot, const struct sal_answer *answer) {
+        return answer->candidate >= 0 && sal_limits_narrows(snapshot->campaigns[answer->candidate].limits) &&
+               (answer->reason == SAL_REASON_OFFERED || answer->reason == SAL_REASON_IN_FLIGHT_CAP);
+}
+
+/* The answer, and a slot if it is an offer; false: the ledger has to be asked. */
+static bool answer_fast(const struct sal_snapshot *snapshot, struct sal_poll *poll, struct sal_candidate *candidates,
+                        size_t count, int64_t now_ms) {
+        struct sal_asker asker = {
+                .machine_id = poll->machine_id, .reason = poll->reason, .facts = poll->facts, .repeat = -1};
+        for (;;) {
+                poll->answer = sal_answer(snapshot->kill_switch, &asker, candidates, count, now_ms);
+                if (limits_decide(snapshot, &poll->answer))
+                        return false;
+                if (!poll->answer.offer)
+                        return true;
+                if (sal_launch_claim(snapshot->campaigns[poll->answer.candidate].launch))
+                        return false;
+                candidates[poll->answer.candidate].room = false; /* somebody was faster */
+        }
+}
 
 bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snapshot, struct sal_poll *poll,
                    int64_t now_ms) {
@@ -52,28 +97,13 @@ bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snaps
                 const struct sal_snapshot_campaign *from = &snapshot->campaigns[i];
                 if (from->launch->campaign->undoes && sal_selector_match(from->launch->campaign->match, poll->facts))
                         return false; /* whom it reaches, only the ledger knows */
-                candidates[count++] = (struct sal_candidate){
-                        .campaign = from->launch->campaign,
-                        .state = from->state,
-                        .rings_open = from->rings_open,
-                        .room = atomic_load_explicit(&from->launch->slots, memory_order_relaxed) > 0,
-                        .cohort_held = sal_snapshot_held(from, poll->facts),
-                        .unlisted = !sal_service_lists(service, from->launch),
-                };
+                candidates[count++] = candidate_of(service, from, poll, now_ms);
         }
-        struct sal_asker asker = {
-                .machine_id = poll->machine_id, .reason = poll->reason, .facts = poll->facts, .repeat = -1};
-        for (;;) {
-                poll->answer = sal_answer(snapshot->kill_switch, &asker, candidates, count, now_ms);
-                if (!poll->answer.offer)
-                        break;
-                if (sal_launch_claim(snapshot->campaigns[poll->answer.candidate].launch))
-                        return false;
-                candidates[poll->answer.candidate].room = false; /* somebody was faster */
-        }
+        if (!answer_fast(snapshot, poll, candidates, count, now_ms))
+                return false;
         if (poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP)
                 wait_for(poll, snapshot->campaigns[poll->answer.candidate].launch);
-        snprintf(poll->detail, sizeof poll->detail, "%s", sal_answer_sentence(&poll->answer, candidates));
+        tell(poll, candidates);
         return true;
 }
 
@@ -262,7 +292,7 @@ static enum sal_status decide(struct poll_work *work) {
                 return status;
         poll->answer = sal_answer(work->engine->kill_switch, &survey->asker, survey->candidates, survey->count,
                                   sal_tx_now_ms(work->tx));
-        snprintf(poll->detail, sizeof poll->detail, "%s", sal_answer_sentence(&poll->answer, survey->candidates));
+        tell(poll, survey->candidates);
         if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && has_attempts_left(work))
                 snprintf(poll->detail, sizeof poll->detail,
                          "The fix failed in this boot; restart for the next attempt.");
@@ -288,6 +318,8 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
                 sal_machine_admit(service, tx, poll->machine_id, &poll->identity, &work.machine, reterr);
         if (!status)
                 status = sal_machine_adopt(work.engine, tx, &work.machine, &poll->identity);
+        if (!status)
+                status = sal_machine_recall_due(work.engine, tx, &work.machine);
         for (size_t i = 0; !status && !poll->reports_taken && i < poll->report_count; i++) {
                 if (!poll->reports[i].valid)
                         continue;

@@ -59,6 +59,7 @@ void sal_snapshot_unref(struct sal_snapshot *snapshot) {
                 return;
         for (size_t i = 0; i < snapshot->count; i++) {
                 sal_launch_unref(snapshot->campaigns[i].launch);
+                sal_limits_unref(snapshot->campaigns[i].limits);
                 free(snapshot->campaigns[i].held);
         }
         free(snapshot);

@@ -10,6 +10,7 @@
 #define SAL_SERVICE_SNAPSHOT_H
 
 #include "model/campaign.h"
+#include "model/limits.h"
 #include "model/offer.h"
 #include "rollout/tally.h"
 
@@ -44,7 +45,8 @@ struct sal_snapshot_campaign {
         struct sal_launch *launch;
         enum sal_campaign_state state;
         size_t rings_open;
-        size_t held_count; /* cohort values that are held */
+        struct sal_limits *limits; /* one reference; NULL: none */
+        size_t held_count;         /* cohort values that are held */
         char (*held)[SAL_COHORT_NAME_BYTES];
 };
 

@@ -13,6 +13,8 @@ enum sal_status sal_survey_offers(struct sal_survey *survey) {
                 return SAL_OK;
         enum sal_status status =
                 sal_offer_each_of_machine(survey->tx, survey->machine->row, 0, 0, sal_offer_list_add, &survey->offers);
+        for (size_t i = 0; i < survey->offers.count; i++)
+                sal_offer_show_recalled(survey->service->engine, &survey->offers.items[i]);
         return sal_offer_list_status(&survey->offers, status);
 }
 
@@ -77,6 +79,16 @@ static enum sal_status read_history(struct sal_survey *survey, const struct sal_
         return undone_id ? undone_reached(survey, undone_id, &history->undone_reached) : SAL_OK;
 }
 
+/* An operator's limits. Nobody vouches for the name of an anonymous machine, so no list of names holds it. */
+static void survey_limits(const struct sal_survey *survey, const struct sal_live *live, struct sal_candidate *ret) {
+        const struct sal_machine *machine = survey->machine;
+        int64_t now_ms = sal_tx_now_ms(survey->tx);
+        ret->outside = sal_limits_narrows(live->limits) &&
+                       (machine->anonymous || !sal_limits_reach_text(live->limits, machine->id, machine->labels));
+        if (!sal_limits_window_open(live->limits, now_ms))
+                ret->window_opens_ms = sal_limits_window_opens_ms(live->limits, now_ms);
+}
+
 static enum sal_status candidate_of(struct sal_survey *survey, const struct sal_live *live, struct sal_candidate *ret) {
         char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
         size_t count = sal_cohorts_of(&live->launch->campaign->plan, survey->asker.facts, cohorts);
@@ -84,13 +96,14 @@ static enum sal_status candidate_of(struct sal_survey *survey, const struct sal_
                 .campaign = live->launch->campaign,
                 .state = live->row.state,
                 .rings_open = (size_t)live->row.rings_open,
-                .room = sal_tally_room(live->tally, sal_live_known_matching(live), sal_live_in_flight(live)),
+                .room = sal_live_room(survey->service->engine, live),
                 .cohort_held = sal_tally_held(live->tally, count, cohorts),
                 .unlisted = !sal_service_lists(survey->service, live->launch),
         };
         if (survey->machine->anonymous &&
             survey->service->engine->anonymous_unsettled >= survey->service->config.anonymous_offers_max)
                 ret->room = false;
+        survey_limits(survey, live, ret);
         return read_history(survey, live, &ret->history);
 }
 
