@@ -64,6 +64,8 @@ static void put_decision(const struct sal_why *why, struct sal_buf *out) {
         sal_buf_puts(out, " at ");
         put_time(out, decision->at_ms, why->now_ms);
         if (decision->operator_name) {
+                if (strcmp(decision->rule, "supersedes") == 0)
+                        sal_buf_puts(out, ", by starting a campaign that replaces it");
                 if (decision->reason) {
                         sal_buf_puts(out, ": ");
                         put_quoted(out, decision->reason);
@@ -242,12 +244,12 @@ static void tell_halted(const struct sal_why *why, struct sal_buf *out) {
 
 static void tell_not_yet_valid(const struct sal_why *why, struct sal_buf *out) {
         int64_t not_before_ms = why->candidate->campaign->not_before_ms;
-        if (why->now_ms < not_before_ms) {
+        if (not_before_ms > why->now_ms && not_before_ms >= why->candidate->window_opens_ms) {
                 sal_buf_puts(out, "It becomes valid at ");
                 put_time(out, not_before_ms, why->now_ms);
         } else {
                 sal_buf_puts(out, "An operator lets it be offered within windows only; the next one opens at ");
-                put_time(out, why->window_opens_ms, why->now_ms);
+                put_time(out, why->candidate->window_opens_ms, why->now_ms);
         }
         sal_buf_putc(out, '.');
 }
@@ -313,7 +315,7 @@ static void tell_opening(const struct sal_why *why, size_t ring, struct sal_buf 
 static void tell_ring_not_open(const struct sal_why *why, struct sal_buf *out) {
         const struct sal_plan *plan = plan_of(why);
         size_t ring = ring_of(why);
-        if (why->outside_only) {
+        if (why->candidate->outside) {
                 sal_buf_puts(out, "An operator has limited it to other machines.");
                 return;
         }

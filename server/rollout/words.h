@@ -62,12 +62,9 @@ struct sal_why {
         bool fleet_counted;
         int64_t idle_seconds; /* served time since an offer was last taken or a ring opened */
 
-        /* An operator's limits. */
-        bool outside_only;       /* they leave this machine out */
-        bool window_shut;        /* no offers are made now, */
-        int64_t window_opens_ms; /* the next window opens then (unix_ms) */
-        int64_t ring_opens_ms;   /* the next ring opens then at the earliest (unix_ms); INT64_MIN: at any time */
-        bool cap_is_limited;     /* the cap is the limit's */
+        int64_t ring_opens_ms; /* by an operator's limit the next ring opens then (unix_ms) at the earliest; INT64_MIN:
+                                * at any time */
+        bool cap_is_limited;   /* the cap is an operator's */
 };
 
 /* Appends the sentence, with its full stop. */

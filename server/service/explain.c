@@ -1,134 +1,286 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/survey.h"
-#include "service/views.h"
+#include "service/explain.h"
 
+#include "base/clock.h"
 #include "rollout/assign.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* ---- why a machine is (not) getting it ---- */
+/* Reads are bounded: so many offers under way are looked at one by one, over all campaigns of an explanation, and so
+ * many decisions of a campaign. */
+enum { PENDING_MAX = 512, PENDING_BUDGET = 1024, DECISIONS_MAX = 2000 };
 
-static json_t *explain_campaign(const struct sal_survey *survey, size_t n, int64_t now_ms) {
-        const struct sal_candidate *candidate = &survey->candidates[n];
-        const struct sal_live *live = survey->lives[n];
-        const struct sal_plan *plan = &candidate->campaign->plan;
-        size_t ring = sal_ring_of(plan, candidate->campaign->id, survey->machine->id, survey->machine->pin);
-        bool matches = sal_candidate_matches(candidate, &survey->asker);
-        /* The answer that a poll would get were this campaign the only one. */
+/* ---- offers ---- */
+
+int64_t sal_explained_due_ms(const struct sal_act *act, const struct sal_offer *offer) {
+        const struct sal_engine *engine = act->service->engine;
+        const struct sal_live *live = sal_engine_by_row(act->service->engine, offer->campaign_row);
+        if (offer->due_kind == SAL_DUE_NONE || !live || live->row.served_stopped_ms >= 0)
+                return 0;
+        return sal_tx_now_ms(act->tx) + offer->due_served_ms - sal_live_served_ms(engine, live, act->tx);
+}
+
+static enum sal_status put_offer(const struct sal_explanation *explanation, const struct sal_offer *offer,
+                                 struct sal_explained_offer *ret) {
+        struct sal_campaign_row row = {0};
+        enum sal_status status = sal_campaign_row_get_row(explanation->act->tx, offer->campaign_row, &row);
+        if (status)
+                return status;
+        sal_offer_id_format(offer->row, ret->id);
+        snprintf(ret->campaign, sizeof ret->campaign, "%s", row.id);
+        ret->words = (struct sal_words_offer){.id = ret->id,
+                                              .campaign = ret->campaign,
+                                              .version = row.version,
+                                              .attempt = offer->attempt,
+                                              .state = offer->state,
+                                              .cause = offer->cause,
+                                              .made_ms = offer->made_ms,
+                                              .applied_ms = offer->applied_ms,
+                                              .settled_ms = offer->settled_ms,
+                                              .soaks = offer->due_kind == SAL_DUE_SOAKED,
+                                              .due_ms = sal_explained_due_ms(explanation->act, offer)};
+        sal_campaign_row_done(&row);
+        return SAL_OK;
+}
+
+/* The newest offer of this campaign, and the one that is unsettled, of whatever campaign. */
+static enum sal_status put_offers(const struct sal_explanation *explanation, struct sal_explained *ret) {
+        const struct sal_offer_list *offers = &explanation->survey.offers;
+        enum sal_status status = SAL_OK;
+        for (size_t i = 0; !status && i < offers->count; i++) {
+                const struct sal_offer *offer = &offers->items[i];
+                if (offer->incarnation != explanation->machine->incarnation || offer->offline)
+                        continue;
+                if (!ret->why.holds && sal_offer_unsettled(offer->state)) {
+                        status = put_offer(explanation, offer, &ret->holds);
+                        ret->why.holds = &ret->holds.words;
+                }
+                if (!status && !ret->why.own && offer->campaign_row == ret->live->row.row) {
+                        status = put_offer(explanation, offer, &ret->own);
+                        ret->why.own = &ret->own.words;
+                }
+        }
+        return status;
+}
+
+/* ---- decisions ---- */
+
+struct newest {
+        const char *mark;   /* what the journal's text of such a decision holds */
+        const char *cohort; /* NULL: any */
+        json_t *json;
+};
+
+static bool see_decision(void *arg, const struct sal_journal_entry *entry) {
+        struct newest *newest = arg;
+        json_t *json = NULL;
+        if (!entry->detail || !strstr(entry->detail, newest->mark) ||
+            sal_json_parse(entry->detail, strlen(entry->detail), SAL_JSON_MAX_DEPTH, &json, NULL))
+                return true;
+        const char *cohort = json_string_value(json_object_get(json, "cohort"));
+        if (newest->cohort && (!cohort || strcmp(cohort, newest->cohort) != 0)) {
+                json_decref(json);
+                return true;
+        }
+        json_decref(newest->json);
+        newest->json = json;
+        return true;
+}
+
+static void read_decision(struct sal_explained *explained) {
+        struct sal_words_decision *ret = &explained->decision;
+        const json_t *json = explained->decision_json, *evidence = json_object_get(json, "evidence");
+        const char *id = json_string_value(json_object_get(json, "id"));
+        const char *rule = json_string_value(json_object_get(json, "rule"));
+        const char *at = json_string_value(json_object_get(json, "at"));
+        if (!id || !rule || !at || sal_time_parse(at, &ret->at_ms))
+                return;
+        ret->id = id;
+        ret->rule = rule;
+        ret->operator_name = json_string_value(json_object_get(json, "operator"));
+        ret->reason = json_string_value(json_object_get(json, "reason"));
+        ret->offered = json_integer_value(json_object_get(evidence, "offered"));
+        ret->failed = json_integer_value(json_object_get(evidence, "failed"));
+        ret->silent = json_integer_value(json_object_get(evidence, "silent"));
+        ret->ln_e = json_number_value(json_object_get(evidence, "ln_e"));
+        ret->bound = json_number_value(json_object_get(evidence, "bound"));
+        explained->why.decision = ret;
+}
+
+/* The decision because of which it stands still: of a pause, of the halt, or of the hold. */
+static enum sal_status put_decision(const struct sal_explanation *explanation, struct sal_explained *ret) {
+        struct sal_tx *tx = explanation->act->tx;
+        const struct sal_campaign_row *row = &ret->live->row;
+        enum sal_campaign_state state = row->state;
+        enum sal_status status = SAL_OK;
+        struct newest newest = {.mark = "\"verdict\""};
+        if (state == SAL_CAMPAIGN_HALTED && row->halt_decision) {
+                status = sal_journal_each(tx, row->halt_decision - 1, 1, see_decision, &newest);
+        } else if (state == SAL_CAMPAIGN_PAUSED) {
+                newest.mark = "\"verdict\":\"pause\"";
+                status = sal_journal_each_decision(tx, row->id, row->version, 0, DECISIONS_MAX, see_decision, &newest);
+        } else if (ret->why.cohort) {
+                newest.mark = "\"verdict\":\"hold_cohort\"";
+                newest.cohort = ret->why.cohort;
+                status = sal_journal_each_decision(tx, row->id, row->version, 0, DECISIONS_MAX, see_decision, &newest);
+        }
+        ret->decision_json = newest.json;
+        if (!status && newest.json)
+                read_decision(ret);
+        return status;
+}
+
+static void put_cohort(const struct sal_explanation *explanation, struct sal_explained *ret) {
+        char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
+        size_t count = sal_cohorts_of(&ret->why.candidate->campaign->plan, explanation->facts, cohorts);
+        for (size_t i = 0; i < count && !ret->why.cohort; i++) {
+                if (!sal_tally_held(ret->live->tally, 1, &cohorts[i]))
+                        continue;
+                snprintf(ret->cohort, sizeof ret->cohort, "%s", cohorts[i]);
+                ret->why.cohort = ret->cohort;
+        }
+}
+
+/* ---- numbers ---- */
+
+struct pending {
+        struct sal_engine *engine;
+        const struct sal_live *live;
+        int64_t numbers[2 * PENDING_MAX];
+        size_t count;
+        int64_t seen;
+};
+
+static bool see_pending(void *arg, const struct sal_offer *stored) {
+        struct pending *pending = arg;
+        struct sal_offer offer = *stored;
+        sal_offer_show_recalled(pending->engine, &offer);
+        pending->seen++;
+        if (offer.counted && !offer.excluded && offer.period == pending->live->row.period &&
+            offer.stage == sal_tally_stage(pending->live->tally) && sal_offer_unsettled(offer.state))
+                pending->numbers[pending->count++] = offer.slot_o;
+        return true;
+}
+
+static enum sal_status put_prospect(struct sal_explanation *explanation, struct sal_explained *ret) {
+        struct pending pending = {.engine = explanation->act->service->engine, .live = ret->live};
+        enum sal_status status = SAL_OK;
+        bool known = ret->live->row.unsettled <= PENDING_MAX && ret->live->row.unsettled <= explanation->pending_budget;
+        for (int state = SAL_OFFER_OFFERED; known && !status && state <= SAL_OFFER_APPLIED; state++)
+                status = sal_offer_each(explanation->act->tx, ret->live->row.row, 0, state, PENDING_MAX, see_pending,
+                                        &pending);
+        explanation->pending_budget -= pending.seen;
+        sal_tally_prospect(ret->live->tally, known ? pending.numbers : NULL, pending.count, &ret->why.prospect);
+        return status;
+}
+
+static void put_limits(struct sal_explained *ret) {
+        const struct sal_limits *limits = ret->live->limits;
+        size_t next = ret->why.candidate->rings_open;
+        ret->why.ring_opens_ms =
+                next < ret->why.candidate->campaign->plan.ring_count ? sal_limits_opens_ms(limits, next) : INT64_MIN;
+        ret->why.cap_is_limited = ret->why.cap == (double)sal_limits_in_flight_max(limits);
+}
+
+static void put_numbers(const struct sal_explanation *explanation, struct sal_explained *ret) {
+        const struct sal_service *service = explanation->act->service;
+        struct sal_lull lull = sal_live_lull(service->engine, explanation->act->tx, ret->live);
+        ret->why.u = sal_ring_position(ret->why.candidate->campaign->id, explanation->machine->id);
+        ret->why.in_flight = sal_live_in_flight(ret->live);
+        ret->why.known_matching = sal_live_known_matching(ret->live);
+        ret->why.cap = sal_live_cap(service->engine, ret->live);
+        ret->why.excess = sal_tally_excess(ret->live->tally);
+        ret->why.anonymous_room = service->config.anonymous_offers_max - service->engine->anonymous_unsettled;
+        ret->why.waiting_open = lull.waiting_open;
+        ret->why.fleet_counted = lull.fleet_counted;
+        ret->why.idle_seconds = lull.idle_ms / 1000;
+}
+
+/* ---- one campaign, all campaigns ---- */
+
+static enum sal_status gather_campaign(struct sal_explanation *explanation, size_t n) {
+        struct sal_survey *survey = &explanation->survey;
+        struct sal_explained *ret = &explanation->campaigns[n];
         struct sal_asker asker = survey->asker;
         asker.repeat = asker.repeat == (int)n ? 0 : -1;
-        struct sal_answer answer = sal_answer(survey->service->engine->kill_switch, &asker, candidate, 1, now_ms);
-        double cap = sal_tally_cap(live->tally, sal_live_known_matching(live));
-        json_t *view =
-                json_pack("{s:s, s:I, s:s, s:b, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:f, s:I}", "campaign",
-                          candidate->campaign->id, "version", (json_int_t)candidate->campaign->version, "state",
-                          sal_campaign_state_name(candidate->state), "matches", (int)matches, "ring",
-                          plan->rings[ring].name, "ring_open", (int)(ring < candidate->rings_open), "directive",
-                          sal_directive_name(answer.directive), "reason", sal_reason_name(answer.reason), "detail",
-                          sal_answer_sentence(&answer, candidate, (char[SAL_ANSWER_SENTENCE_BYTES]){0}), "attempts", (json_int_t)candidate->history.attempts,
-                          "in_flight", (json_int_t)sal_live_in_flight(live), "cap", cap, "max_attempts",
-                          (json_int_t)plan->max_attempts);
-        if (view && live->barred[0])
-                json_object_set_new(view, "not_allowed", json_string(live->barred));
-        return view;
+        ret->live = survey->lives[n];
+        ret->why = (struct sal_why){.candidate = &survey->candidates[n],
+                                    .asker = &survey->asker,
+                                    .matches = sal_candidate_matches(&survey->candidates[n], &survey->asker),
+                                    .now_ms = explanation->now_ms};
+        /* The answer that a poll would get were this campaign the only one. */
+        ret->why.answer = sal_answer(survey->service->engine->kill_switch, &asker, &survey->candidates[n], 1,
+                                     explanation->now_ms);
+        if (sal_selector_why(ret->why.candidate->campaign->match, explanation->facts, &ret->mismatch))
+                ret->why.mismatch = &ret->mismatch;
+        if (ret->live->barred[0])
+                ret->why.barred = ret->live->barred;
+        put_numbers(explanation, ret);
+        put_limits(ret);
+        if (ret->why.candidate->cohort_held)
+                put_cohort(explanation, ret);
+        enum sal_status status = put_offers(explanation, ret);
+        if (!status)
+                status = put_decision(explanation, ret);
+        if (!status)
+                status = put_prospect(explanation, ret);
+        return status;
+}
+
+enum sal_status sal_explanation_gather(const struct sal_act *act, const struct sal_machine *machine,
+                                       struct sal_explanation *ret) {
+        *ret = (struct sal_explanation){
+                .act = act, .machine = machine, .pending_budget = PENDING_BUDGET, .now_ms = sal_tx_now_ms(act->tx)};
+        enum sal_status status = machine->facts ? sal_facts_parse_text(machine->facts, &ret->facts) : SAL_OK;
+        /* As the boot that it was last seen in would ask. */
+        ret->survey = (struct sal_survey){
+                .service = act->service, .tx = act->tx, .machine = machine, .boot_id = machine->boot_id};
+        ret->survey.asker.reason = SAL_POLL_BOOT_FAILURE;
+        ret->survey.asker.facts = ret->facts;
+        if (!status)
+                status = sal_survey_offers(&ret->survey);
+        if (!status)
+                status = sal_survey_campaigns(&ret->survey);
+        if (status)
+                return status;
+        ret->answer = sal_answer(act->service->engine->kill_switch, &ret->survey.asker, ret->survey.candidates,
+                                 ret->survey.count, ret->now_ms);
+        ret->campaigns = calloc(ret->survey.count ? ret->survey.count : 1, sizeof *ret->campaigns);
+        if (!ret->campaigns)
+                return SAL_E_NOMEM;
+        for (size_t n = 0; !status && n < ret->survey.count; n++)
+                status = gather_campaign(ret, n);
+        return status;
+}
+
+void sal_explanation_done(struct sal_explanation *explanation) {
+        for (size_t n = 0; explanation->campaigns && n < explanation->survey.count; n++)
+                json_decref(explanation->campaigns[n].decision_json);
+        free(explanation->campaigns);
+        explanation->campaigns = NULL;
+        sal_survey_done(&explanation->survey);
+        sal_facts_free(explanation->facts);
+        explanation->facts = NULL;
 }
 
 enum sal_status sal_fleet_explain(const struct sal_act *act, const char *machine_id, json_t **ret,
                                   struct sal_err *reterr) {
         struct sal_machine machine = {0};
-        sal_auto(sal_facts) struct sal_facts *facts = NULL;
         enum sal_status status = sal_machine_get(act->tx, machine_id, &machine);
         if (status == SAL_E_NOT_FOUND || (!status && machine.deleted)) {
                 sal_machine_done(&machine);
                 return sal_fail(reterr, SAL_E_NOT_FOUND, "there is no machine %s", machine_id);
         }
-        if (!status && machine.facts)
-                status = sal_facts_parse_text(machine.facts, &facts);
-        struct sal_survey survey = {.service = act->service, .tx = act->tx, .machine = &machine, .boot_id = ""};
-        survey.asker.reason = SAL_POLL_BOOT_FAILURE;
-        survey.asker.facts = facts;
+        struct sal_explanation explanation = {0};
         if (!status)
-                status = sal_survey_offers(&survey);
-        if (!status)
-                status = sal_survey_campaigns(&survey);
+                status = sal_explanation_gather(act, &machine, &explanation);
         if (!status) {
-                int64_t now_ms = sal_tx_now_ms(act->tx);
-                struct sal_answer answer = sal_answer(act->service->engine->kill_switch, &survey.asker,
-                                                      survey.candidates, survey.count, now_ms);
-                json_t *campaigns = json_array();
-                for (size_t n = 0; n < survey.count; n++)
-                        json_array_append_new(campaigns, explain_campaign(&survey, n, now_ms));
-                *ret = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "machine_id", machine.id, "directive",
-                                 sal_directive_name(answer.directive), "reason", sal_reason_name(answer.reason),
-                                 "detail", sal_answer_sentence(&answer, survey.candidates, (char[SAL_ANSWER_SENTENCE_BYTES]){0}), "machine",
-                                 sal_view_machine(&machine), "campaigns", campaigns);
+                *ret = sal_explanation_view(&explanation);
                 status = *ret ? SAL_OK : SAL_E_NOMEM;
         }
-        sal_survey_done(&survey);
+        sal_explanation_done(&explanation);
         sal_machine_done(&machine);
         return status;
-}
-
-/* ---- preview: whom a campaign would reach ---- */
-
-enum { LOOKED_AT_MAX = 2000, SAMPLE_MAX = 20 };
-
-struct preview {
-        const struct sal_campaign *campaign;
-        int64_t rings[SAL_PLAN_MAX_RINGS];
-        int64_t looked_at, matching, opted_out, last;
-        json_t *sample;
-};
-
-static bool preview_machine(void *arg, const struct sal_machine *machine) {
-        struct preview *preview = arg;
-        sal_auto(sal_facts) struct sal_facts *facts = NULL;
-        preview->looked_at++;
-        preview->last = machine->row;
-        if (!machine->facts || sal_facts_parse_text(machine->facts, &facts) ||
-            !sal_selector_match(preview->campaign->match, facts))
-                return true;
-        if (machine->opt_out) {
-                preview->opted_out++;
-                return true;
-        }
-        const struct sal_plan *plan = &preview->campaign->plan;
-        size_t ring = sal_ring_of(plan, preview->campaign->id, machine->id, machine->pin);
-        preview->rings[ring]++;
-        preview->matching++;
-        if (json_array_size(preview->sample) < SAMPLE_MAX)
-                json_array_append_new(preview->sample, json_pack("{s:s, s:s}", "machine_id", machine->id, "ring",
-                                                                 plan->rings[ring].name));
-        return true;
-}
-
-enum sal_status sal_campaign_preview(const struct sal_act *act, const char *id, int64_t version,
-                                     const struct sal_page *page, json_t **ret, struct sal_err *reterr) {
-        struct sal_campaign_row row = {0};
-        sal_auto(sal_campaign) struct sal_campaign *campaign = NULL;
-        int64_t after = 0;
-        enum sal_status status = sal_view_cursor(page, &after, reterr);
-        if (!status)
-                status = sal_campaign_row_get(act->tx, id, version, true, &row);
-        if (status == SAL_E_NOT_FOUND)
-                return sal_fail(reterr, status, "there is no campaign %s@%" PRId64, id, version);
-        if (!status)
-                status = sal_campaign_parse(row.payload, row.payload_len, &campaign, reterr);
-        sal_campaign_row_done(&row);
-        if (status)
-                return status;
-        struct preview preview = {.campaign = campaign, .sample = json_array()};
-        status = sal_machine_each(act->tx, after, -1, LOOKED_AT_MAX, preview_machine, &preview);
-        json_t *rings = json_array();
-        for (size_t i = 0; i < campaign->plan.ring_count; i++)
-                json_array_append_new(rings, json_pack("{s:s, s:I}", "name", campaign->plan.rings[i].name, "matching",
-                                                       (json_int_t)preview.rings[i]));
-        char cursor[24];
-        snprintf(cursor, sizeof cursor, "%" PRId64, preview.last);
-        *ret = json_pack("{s:I, s:I, s:I, s:o, s:o, s:s?}", "looked_at", (json_int_t)preview.looked_at, "matching",
-                         (json_int_t)preview.matching, "opted_out", (json_int_t)preview.opted_out, "rings", rings,
-                         "sample", preview.sample, "next_cursor", preview.looked_at == LOOKED_AT_MAX ? cursor : NULL);
-        return !status && !*ret ? SAL_E_NOMEM : status;
 }
