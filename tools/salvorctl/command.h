@@ -121,6 +121,7 @@ extern const struct sal_command sal_commands_machine[];
 extern const struct sal_command sal_commands_token[];
 extern const struct sal_command sal_commands_kill_switch[];
 extern const struct sal_command sal_commands_export[];
+extern const struct sal_command sal_commands_journal[];
 extern const struct sal_command sal_commands_settings[];
 extern const struct sal_command sal_commands_artifact[];
 extern const struct sal_command sal_commands_ceremony[];
@@ -182,10 +183,20 @@ void sal_ctl_path(const struct sal_ctl_campaign *campaign, const char *what, cha
 
 /* ---- preview (preview.c) ---- */
 
-/* How many known machines match: {"looked_at", "matching", "opted_out", "rings": [{"name", "matching"}], "sample"},
- * summed over the pages of the server's answer. *ret is a new reference. Errors: those of the call. */
-enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campaign *campaign, json_t **ret,
-                                struct sal_err *reterr);
+/* Whom a campaign reaches: the members of the server's answer, summed over its pages (schema Preview). progress: tell a
+ * terminal's standard error how far it is. *ret is a new reference. Errors: those of the call. */
+enum sal_status sal_ctl_preview(struct sal_ctl *ctl, const struct sal_ctl_campaign *campaign, bool progress,
+                                json_t **ret, struct sal_err *reterr);
+/* Prints it for a person: a sentence, then who, and who not. */
+void sal_ctl_preview_print(FILE *stream, const char *campaign, const json_t *preview);
+
+/* ---- machines (machine.c, explain.c) ---- */
+
+/* "/api/v1/machines/<id>", or its part `what`. Errors: SAL_E_USAGE (no machine id). */
+enum sal_status sal_ctl_machine_path(const char *id, const char *what, char ret[static SAL_CTL_PATH_BYTES],
+                                     struct sal_err *reterr);
+/* `machine explain`. */
+enum sal_status sal_ctl_run_explain(struct sal_ctl *ctl, struct sal_err *reterr);
 
 /* ---- reasons (reason.c) ---- */
 

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static enum sal_status machine_path(const char *id, const char *what, char ret[static SAL_CTL_PATH_BYTES],
-                                    struct sal_err *reterr) {
+enum sal_status sal_ctl_machine_path(const char *id, const char *what, char ret[static SAL_CTL_PATH_BYTES],
+                                     struct sal_err *reterr) {
         if (!sal_machine_id_valid(id))
                 return sal_fail(reterr, SAL_E_USAGE,
                                 "\"%.80s\" is no machine id: 1 to 64 of [A-Za-z0-9._:-], no leading dot", id);
@@ -165,7 +165,7 @@ static void print_document(const json_t *document) {
 static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
         sal_autojson json_t *document = NULL;
-        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
+        enum sal_status status = sal_ctl_machine_path(ctl->args[0], NULL, path, reterr);
         if (!status)
                 status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
         if (!status)
@@ -181,41 +181,10 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         return SAL_OK;
 }
 
-static enum sal_status run_explain(struct sal_ctl *ctl, struct sal_err *reterr) {
-        char path[SAL_CTL_PATH_BYTES];
-        sal_autojson json_t *document = NULL;
-        enum sal_status status = machine_path(ctl->args[0], "explain", path, reterr);
-        if (!status)
-                status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
-        if (!status)
-                status = sal_ctl_confirm_machine(document, ctl->args[0], reterr);
-        if (status)
-                return status;
-        if (ctl->json) {
-                sal_out_json(document);
-                return SAL_OK;
-        }
-        const json_t *rows = json_object_get(document, "campaigns");
-        static const char *const heads[] = {"CAMPAIGN", ">VERSION", "STATE",     "RING",
-                                            "ANSWER",   "REASON",   ">ATTEMPTS", "DETAIL"};
-        static const char *const keys[] = {"campaign",  "version", "state",    "ring",
-                                           "directive", "reason",  "attempts", "detail"};
-        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
-        for (size_t i = 0; i < json_array_size(rows); i++)
-                for (size_t k = 0; k < SAL_ARRAY_LEN(keys); k++)
-                        sal_table_json(&table, json_object_get(json_array_get(rows, i), keys[k]));
-        sal_table_print(&table, stdout, "no live campaign");
-        const char *directive = sal_text(document, "directive");
-        if (*directive)
-                sal_out_line(stdout, "a poll would answer now: ", directive, " (", sal_text(document, "reason"), ")",
-                             NULL);
-        return SAL_OK;
-}
-
 static enum sal_status change(struct sal_ctl *ctl, json_t *body, const char *done, struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
         sal_autojson json_t *answer = NULL;
-        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
+        enum sal_status status = sal_ctl_machine_path(ctl->args[0], NULL, path, reterr);
         const struct sal_admin_call call = {.method = "PATCH", .path = path, .body = body};
         if (!status)
                 status = sal_admin_json(ctl->admin, &call, &answer, reterr);
@@ -255,7 +224,7 @@ static enum sal_status run_opt_out(struct sal_ctl *ctl, struct sal_err *reterr) 
 
 static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
-        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
+        enum sal_status status = sal_ctl_machine_path(ctl->args[0], NULL, path, reterr);
         if (!status)
                 status = sal_ctl_delete(ctl, path, reterr);
         if (!status && !ctl->json)
@@ -311,8 +280,8 @@ const struct sal_command sal_commands_machine[] = {
          .args = "ID",
          .min_args = 1,
          .max_args = 1,
-         .summary = "What a poll would answer now, campaign by campaign, and why",
-         .run = run_explain},
+         .summary = "Why it gets a fix or does not, and the numbers behind that",
+         .run = sal_ctl_run_explain},
         {.group = "machine",
          .verb = "pin",
          .args = "ID RING",

@@ -135,7 +135,7 @@ static enum sal_status sign_online(struct sal_ctl *ctl, struct sal_err *reterr) 
                 return status;
         if (policy)
                 sal_ctl_fetch_signers(ctl, &name, policy, reply.body.data, reply.body.len, &signers);
-        (void)sal_ctl_preview(ctl, &name, &reach, NULL); /* a server that cannot say how many says nothing */
+        (void)sal_ctl_preview(ctl, &name, false, &reach, NULL); /* a server that cannot say how many says nothing */
         struct signing signing = {.payload = reply.body.data,
                                   .len = reply.body.len,
                                   .words = {.campaign = campaign,

@@ -115,42 +115,19 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         return SAL_OK;
 }
 
-static void print_sample(const json_t *sample) {
-        static const char *const heads[] = {"FOR EXAMPLE", "RING"};
-        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
-        for (size_t i = 0; i < json_array_size(sample); i++) {
-                sal_table_text(&table, sal_text(json_array_get(sample, i), "machine_id"));
-                sal_table_text(&table, sal_text(json_array_get(sample, i), "ring"));
-        }
-        sal_table_print(&table, stdout, "no known machine matches");
-}
-
 static enum sal_status run_preview(struct sal_ctl *ctl, struct sal_err *reterr) {
         struct sal_ctl_campaign campaign;
         sal_autojson json_t *document = NULL;
         enum sal_status status = sal_ctl_resolve(ctl, ctl->args[0], SAL_WANT_LIVE, &campaign, reterr);
         if (!status)
-                status = sal_ctl_preview(ctl, &campaign, &document, reterr);
+                status = sal_ctl_preview(ctl, &campaign, true, &document, reterr);
         if (status)
                 return status;
         if (ctl->json) {
                 sal_out_json(document);
                 return SAL_OK;
         }
-        sal_out_member(stdout, "known machines", json_object_get(document, "looked_at"));
-        sal_out_member(stdout, "matching", json_object_get(document, "matching"));
-        sal_out_member(stdout, "opted out", json_object_get(document, "opted_out"));
-        static const char *const heads[] = {"RING", ">MATCHING"};
-        sal_autotable struct sal_table table = SAL_TABLE_INIT(heads);
-        const json_t *rings = json_object_get(document, "rings");
-        for (size_t i = 0; i < json_array_size(rings); i++) {
-                sal_table_text(&table, sal_text(json_array_get(rings, i), "name"));
-                sal_table_json(&table, json_object_get(json_array_get(rings, i), "matching"));
-        }
-        fputc('\n', stdout);
-        sal_table_print(&table, stdout, "no rings");
-        fputc('\n', stdout);
-        print_sample(json_object_get(document, "sample"));
+        sal_ctl_preview_print(stdout, ctl->args[0], document);
         return SAL_OK;
 }
 
@@ -256,7 +233,7 @@ const struct sal_command sal_commands_view[] = {
          .args = "ID[@V]",
          .min_args = 1,
          .max_args = 1,
-         .summary = "How many known machines match, by ring",
+         .summary = "Whom of the known machines it would reach, whom not, and why",
          .run = run_preview},
         {.group = "campaign",
          .verb = "decisions",

@@ -98,7 +98,7 @@ static enum sal_status read_export(struct watch *watch, struct sal_err *reterr) 
 /* How many machines match, by ring; without it the bars grow with the offers. */
 static void read_preview(struct watch *watch) {
         sal_autojson json_t *document = NULL;
-        if (sal_ctl_preview(watch->ctl, &watch->campaign, &document, NULL))
+        if (sal_ctl_preview(watch->ctl, &watch->campaign, false, &document, NULL))
                 return;
         const json_t *rings = json_object_get(document, "rings");
         for (size_t i = 0; i < json_array_size(rings); i++)
