@@ -15,6 +15,7 @@ static void free_campaign(struct replay_campaign *campaign) {
         sal_tally_free(campaign->tally);
         sal_limits_unref(campaign->limits);
         json_decref(campaign->limits_json);
+        free(campaign->what);
         free(campaign);
 }
 
@@ -41,6 +42,9 @@ void replay_disagree(struct sal_replay *replay, struct replay_campaign *campaign
         vsnprintf(words, sizeof words, format, args);
         va_end(args);
         campaign->standing = REPLAY_LOST;
+        campaign->what = strdup(words);
+        campaign->what_seq = event->seq;
+        campaign->what_at_ms = event->at_ms;
         replay->sums.disagreements++;
         if (replay->fn)
                 replay->fn(replay->fn_arg, event, words);
@@ -162,6 +166,8 @@ enum sal_status sal_replay_event(struct sal_replay *replay, const struct sal_eve
         struct replay_campaign *campaign = campaign_of(replay, event);
         if (!campaign)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a further campaign");
+        campaign->offers += event->type == SAL_JOURNAL_OFFER;
+        campaign->decisions += event->type == SAL_JOURNAL_DECISION;
         if (campaign->standing == REPLAY_LOST || campaign->standing == REPLAY_UNJUDGED)
                 return SAL_OK;
         if (campaign->standing == REPLAY_UNSTARTED && event->type != SAL_JOURNAL_STATE &&
@@ -211,4 +217,25 @@ void sal_replay_sums(const struct sal_replay *replay, struct sal_replay_sums *re
                 ret->unjudged += standing == REPLAY_UNJUDGED;
         }
         sal_hex_encode(replay->digest, sizeof replay->digest, ret->digest);
+}
+
+void sal_replay_each(const struct sal_replay *replay,
+                     void (*each)(void *arg, const struct sal_replay_campaign *campaign), void *arg) {
+        for (size_t i = 0; i < replay->campaign_count; i++) {
+                const struct replay_campaign *campaign = replay->campaigns[i];
+                bool lost = campaign->standing == REPLAY_LOST;
+                const struct sal_replay_campaign told = {
+                        .id = campaign->id,
+                        .version = campaign->version,
+                        .offers = campaign->offers,
+                        .decisions = campaign->decisions,
+                        .recomputed = campaign->recomputed,
+                        .judged = campaign->standing != REPLAY_UNJUDGED,
+                        .what = lost && !campaign->what ? "it disagrees, and there is no memory to say how"
+                                                        : campaign->what,
+                        .seq = campaign->what_seq,
+                        .at_ms = campaign->what_at_ms};
+                if (campaign->standing != REPLAY_UNSTARTED)
+                        each(arg, &told);
+        }
 }

@@ -44,4 +44,17 @@ struct sal_replay_sums {
 };
 void sal_replay_sums(const struct sal_replay *replay, struct sal_replay_sums *ret);
 
+/* What came out of one campaign. */
+struct sal_replay_campaign {
+        const char *id;
+        int64_t version;
+        int64_t offers, decisions, recomputed; /* as in the sums */
+        bool judged;                           /* its start is among the events */
+        const char *what;                      /* its first disagreement, in words; NULL: none */
+        int64_t seq, at_ms;                    /* of that, else 0 */
+};
+/* Calls each for every campaign that was started, in the order of their first events; texts are borrowed. */
+void sal_replay_each(const struct sal_replay *replay,
+                     void (*each)(void *arg, const struct sal_replay_campaign *campaign), void *arg);
+
 #endif

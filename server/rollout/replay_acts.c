@@ -23,6 +23,8 @@ static enum sal_status learn_start(const struct sal_event *event, struct replay_
         if (!status)
                 status = sal_json_bool(&at, "drill", true, &drill, reterr);
         if (!status)
+                status = sal_json_bool(&at, "kill_switch", false, &campaign->kill_switch, reterr);
+        if (!status)
                 status = sal_json_time(&at, "not_before", true, &campaign->not_before_ms, reterr);
         if (!status)
                 status = sal_json_time(&at, "expires", true, &campaign->expires_ms, reterr);
@@ -45,16 +47,19 @@ static enum sal_status learn_limits(struct replay_campaign *campaign, const json
 
 static enum sal_status start(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
                              struct sal_err *reterr) {
+        const json_t *limits = json_object_get(event->detail, "limits");
+        if (!limits)
+                limits = campaign->limits_json;
+        campaign->kill_switch = replay->kill_switch; /* unless the start says so itself */
         enum sal_status status = learn_start(event, campaign, reterr);
-        if (!status && campaign->limits_json)
-                status = learn_limits(campaign, campaign->limits_json, reterr);
+        if (!status && limits)
+                status = learn_limits(campaign, limits, reterr);
         if (status)
                 return status;
         campaign->tally = sal_tally_new(&campaign->plan, 0);
         if (!campaign->tally)
                 return SAL_E_NOMEM;
         campaign->standing = REPLAY_JUDGED;
-        campaign->kill_switch = replay->kill_switch;
         campaign->rings_open = 1;
         campaign->period = 1;
         return SAL_OK;
@@ -149,8 +154,5 @@ enum sal_status replay_admin(struct sal_replay *replay, struct replay_campaign *
                 campaign->limits_json = json_deep_copy(limits.value);
                 return campaign->limits_json ? SAL_OK : SAL_E_NOMEM;
         }
-        status = learn_limits(campaign, limits.value, reterr);
-        if (!status)
-                replay_ask(campaign, event, NULL, true);
-        return status;
+        return learn_limits(campaign, limits.value, reterr);
 }

@@ -22,11 +22,11 @@ struct sal_course replay_course(const struct replay_campaign *campaign, int64_t 
                                    .now_ms = now_ms};
 }
 
-void replay_ask(struct replay_campaign *campaign, const struct sal_event *event, const struct sal_slot *slot,
-                bool judge) {
+void replay_ask(struct replay_campaign *campaign, const struct sal_event *event, enum replay_question question,
+                const struct sal_slot *slot) {
         struct sal_course course = replay_course(campaign, event->at_ms);
         struct sal_evidence due = {.block_level = -1};
-        if (judge)
+        if (question == REPLAY_ASK_ALL)
                 due = sal_course_judge(&course, slot);
         if (!due.verdict)
                 due = sal_course_advance(&course);
@@ -107,8 +107,8 @@ static bool texts_differ(struct sal_replay *replay, struct replay_campaign *camp
 }
 
 /* The binary64 numbers enter by their bits, so that two builds can be compared. */
-static void add_to_digest(struct sal_replay *replay, const struct sal_event *event, const struct replay_said *said,
-                          const struct sal_evidence *out) {
+static void add_to_digest(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
+                          const struct replay_said *said, const struct sal_evidence *out) {
         uint64_t ln_e, bound;
         memcpy(&ln_e, &out->ln_e, sizeof ln_e);
         memcpy(&bound, &out->bound, sizeof bound);
@@ -122,8 +122,9 @@ static void add_to_digest(struct sal_replay *replay, const struct sal_event *eve
                         said->cohort ? said->cohort : "", out->offered, out->failed, out->silent, out->block_level,
                         out->block_level < 0 ? 0 : out->block, ln_e, bound);
         sal_sha256(line, (size_t)len, replay->digest);
-        if (strcmp(said->by, "engine") == 0)
-                replay->sums.recomputed++;
+        bool engine = strcmp(said->by, "engine") == 0;
+        replay->sums.recomputed += engine;
+        campaign->recomputed += engine;
 }
 
 bool replay_compare(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
@@ -141,7 +142,7 @@ bool replay_compare(struct sal_replay *replay, struct replay_campaign *campaign,
                                 ln_e ? evidence->ln_e : evidence->bound);
                 return false;
         }
-        add_to_digest(replay, event, said, evidence);
+        add_to_digest(replay, campaign, event, said, evidence);
         return true;
 }
 

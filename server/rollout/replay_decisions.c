@@ -206,8 +206,9 @@ static enum sal_status take_act(const struct turn *turn) {
                 status = begin_period(campaign);
         if (act->act == SAL_ACT_HALT)
                 campaign->halted_by_engine = false;
-        if (!status && totals_agree(turn, stage_name(campaign)))
-                replay_ask(campaign, turn->event, NULL, true);
+        /* What came in while it stood may be evidence enough. */
+        if (!status && totals_agree(turn, stage_name(campaign)) && act->act == SAL_ACT_RESUME)
+                replay_ask(campaign, turn->event, REPLAY_ASK_ADVANCE, NULL);
         return status;
 }
 
@@ -233,10 +234,8 @@ static enum sal_status take_open(const struct turn *turn) {
         }
         if (turn->engine && !replay_because(turn->replay, campaign, turn->event, turn->said, &status, turn->reterr))
                 return status;
-        if (!totals_agree(turn, campaign->plan.rings[campaign->rings_open].name))
-                return SAL_OK;
-        campaign->rings_open++;
-        replay_ask(campaign, turn->event, NULL, true);
+        if (totals_agree(turn, campaign->plan.rings[campaign->rings_open].name))
+                campaign->rings_open++;
         return SAL_OK;
 }
 
@@ -256,7 +255,7 @@ static void take_advance(const struct turn *turn) {
         }
         next_stage(campaign);
         if (replay_compare(turn->replay, campaign, turn->event, turn->said, stage_name(campaign), NULL, &evidence))
-                replay_ask(campaign, turn->event, NULL, true);
+                replay_ask(campaign, turn->event, REPLAY_ASK_ADVANCE, NULL);
 }
 
 static enum sal_status take_release(const struct turn *turn) {
@@ -267,15 +266,15 @@ static enum sal_status take_release(const struct turn *turn) {
         if (status)
                 replay_disagree(turn->replay, campaign, turn->event, "cohort %s is released, and it was not held",
                                 turn->said->cohort);
-        else if (totals_agree(turn, stage_name(campaign)))
-                replay_ask(campaign, turn->event, NULL, true);
+        else
+                totals_agree(turn, stage_name(campaign));
         return SAL_OK;
 }
 
 static void take_kill(const struct turn *turn, bool on) {
         turn->campaign->kill_switch = on;
         if (totals_agree(turn, stage_name(turn->campaign)))
-                replay_ask(turn->campaign, turn->event, NULL, true);
+                replay_ask(turn->campaign, turn->event, REPLAY_ASK_ADVANCE, NULL);
 }
 
 static enum sal_status take_standing(const struct turn *turn) {
@@ -326,6 +325,6 @@ enum sal_status replay_decision(struct sal_replay *replay, struct replay_campaig
         take_due(&turn);
         campaign->acting = false;
         if (campaign->standing == REPLAY_JUDGED)
-                replay_ask(campaign, event, NULL, true);
+                replay_ask(campaign, event, REPLAY_ASK_ALL, NULL);
         return SAL_OK;
 }

@@ -229,8 +229,8 @@ enum sal_status replay_offer_made(struct sal_replay *replay, struct replay_campa
                                 event->offer_row, made.stage, stage);
         else if (!made.counted || count(replay, campaign, event, &made, &slot, &status))
                 status = remember(replay, campaign, event, &made, &slot);
-        if (!status && campaign->standing == REPLAY_JUDGED)
-                replay_ask(campaign, event, made.counted ? &slot : NULL, made.counted);
+        if (!status && campaign->standing == REPLAY_JUDGED && made.counted)
+                replay_ask(campaign, event, REPLAY_ASK_ADVANCE, NULL);
         return status;
 }
 
@@ -257,23 +257,29 @@ static int event_of(const struct sal_event *event) {
         }
 }
 
-/* The counts and the sums follow; true: the halt rule has to be asked. */
-static bool follow(struct replay_campaign *campaign, struct replay_offer *offer, enum sal_offer_state state,
-                   enum sal_cause cause) {
-        enum sal_weight from = weight_of(offer);
+/* Who is unsettled follows the change. */
+static void count_change(struct replay_campaign *campaign, struct replay_offer *offer, enum sal_offer_state state,
+                         enum sal_cause cause) {
         bool settled = sal_offer_unsettled((enum sal_offer_state)offer->state) && !sal_offer_unsettled(state);
         offer->state = (uint8_t)state;
         offer->cause = (uint8_t)cause;
-        if (settled) {
-                campaign->unsettled--;
-                campaign->excluded_unsettled -= offer->excluded && offer->period == campaign->period;
-                campaign->anonymous_unsettled -= offer->anonymous;
-                campaign->unsure_unsettled -= offer->unsure;
-        }
-        if (!offer->counted || offer->excluded || offer->period != campaign->period)
-                return false;
+        if (!settled)
+                return;
+        campaign->unsettled--;
+        campaign->excluded_unsettled -= offer->excluded && offer->period == campaign->period;
+        campaign->anonymous_unsettled -= offer->anonymous;
+        campaign->unsure_unsettled -= offer->unsure;
+}
+
+/* The sums follow, and what comes next is asked. */
+static void follow(struct replay_campaign *campaign, const struct replay_offer *offer, enum sal_weight from,
+                   const struct sal_event *event) {
+        enum sal_weight to = weight_of(offer);
+        if (from == to || !offer->counted || offer->excluded || offer->period != campaign->period)
+                return;
         struct sal_slot slot = slot_of(offer);
-        return sal_tally_change(campaign->tally, &slot, from, weight_of(offer));
+        bool against = sal_tally_change(campaign->tally, &slot, from, to);
+        replay_ask(campaign, event, against ? REPLAY_ASK_ALL : REPLAY_ASK_ADVANCE, &slot);
 }
 
 enum sal_status replay_offer_changed(struct sal_replay *replay, struct replay_campaign *campaign,
@@ -295,9 +301,9 @@ enum sal_status replay_offer_changed(struct sal_replay *replay, struct replay_ca
                                 sal_cause_name(event->cause));
                 return SAL_OK;
         }
-        bool sums = follow(campaign, offer, state, cause);
-        struct sal_slot slot = slot_of(offer);
-        replay_ask(campaign, event, &slot, sums);
+        enum sal_weight from = weight_of(offer);
+        count_change(campaign, offer, state, cause);
+        follow(campaign, offer, from, event);
         return SAL_OK;
 }
 

@@ -44,6 +44,9 @@ struct replay_campaign {
         int64_t version;
         enum replay_standing standing;
         enum sal_campaign_state state;
+        int64_t offers, decisions, recomputed;
+        char *what; /* its disagreement, NULL: none */
+        int64_t what_seq, what_at_ms;
         json_t *limits_json; /* as an operator set them before the start, when the plan is not known yet; NULL: none */
 
         /* From the start on. */
@@ -118,9 +121,12 @@ struct replay_said {
         struct sal_json_at at; /* of the decision */
 };
 struct sal_course replay_course(const struct replay_campaign *campaign, int64_t now_ms);
-/* Asks what has to come next, now. judge: the halt rule too, about what concerns the slot (NULL: everything). */
-void replay_ask(struct replay_campaign *campaign, const struct sal_event *event, const struct sal_slot *slot,
-                bool judge);
+/* What an event asks, as the engine does. Everything else cannot change an answer: only sums, states and the kill
+ * switch can, and time, for what a limit holds back: that advance is due at no event. */
+enum replay_question { REPLAY_ASK_ADVANCE, REPLAY_ASK_ALL };
+/* Asks what has to come next, now. slot: what the halt rule is asked about; NULL: everything. */
+void replay_ask(struct replay_campaign *campaign, const struct sal_event *event, enum replay_question question,
+                const struct sal_slot *slot);
 /* What is due, in words. */
 void replay_due_words(const struct replay_campaign *campaign, char ret[static REPLAY_WORDS_BYTES]);
 /* Holds what the journal says against what comes out. ring, cohort NULL: there must be none. False: they differ, and

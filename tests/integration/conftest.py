@@ -17,6 +17,7 @@ from salvor.server import Domain, Server  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than some seconds")
     config.addinivalue_line("markers", "attack: runs side by side with the others of its kind (salvor/crew.py)")
+    config.addinivalue_line("markers", "no_replay: the journal is tampered with, or cannot be asked for at the end")
     config.addinivalue_line("markers", "tsan: many threads meet here; run under the thread sanitizer too")
 
 
@@ -26,11 +27,19 @@ def domain(tmp_path):
     return Domain(tmp_path / "domain")
 
 
+def prove(running):
+    """Every story proves the rule: the decisions come out again from the journal alone."""
+    if running.process is not None and running.process.poll() is None and not running.terminated:
+        running.prove()
+
+
 @pytest.fixture
-def server(domain):
-    """A fresh daemon of this test alone; must end cleanly."""
+def server(domain, request):
+    """A fresh daemon of this test alone; its journal must agree with itself, and it must end cleanly."""
     running = Server(domain).start()
     yield running
+    if not request.node.get_closest_marker("no_replay"):
+        prove(running)
     running.stop()
 
 
@@ -39,6 +48,7 @@ def shared(tmp_path_factory):
     """A daemon that the tests of one file share: they use campaigns and machines of their own."""
     running = Server(Domain(tmp_path_factory.mktemp("shared") / "domain")).start()
     yield running
+    prove(running)
     running.stop()
 
 

@@ -19,6 +19,7 @@ const struct sal_command *const sal_command_groups[] = {
         sal_commands_token,
         sal_commands_kill_switch,
         sal_commands_export,
+        sal_commands_journal,
         sal_commands_settings,
         sal_commands_artifact,
         sal_commands_ceremony,

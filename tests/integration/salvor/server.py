@@ -314,6 +314,21 @@ class Server:
             if not lines:
                 return found
 
+    def journal(self):
+        """The whole journal as its bytes: lines of NDJSON, with every number as the server wrote it."""
+        parts, after = [], 0
+        while True:
+            reply = self.admin.client.get(f"/api/v1/export/events?after={after}&limit=1000")
+            assert reply.status == 200, reply
+            if not reply.body:
+                return b"".join(parts)
+            parts.append(reply.body)
+            after = json.loads(reply.body.splitlines()[-1])["seq"]
+
+    def prove(self):
+        """Every decision so far comes out again from the journal alone; returns what `journal replay` says."""
+        return prove(self.journal())
+
     def metrics(self):
         """Name with labels -> value."""
         return parse_metrics(self.ops().get("/metrics").body.decode())
@@ -321,6 +336,21 @@ class Server:
     def cpu_ticks(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return int(fields[11]) + int(fields[12])
+
+
+def replay(journal):
+    """Exit code of `salvorctl journal replay`, and what it says."""
+    done = subprocess.run([program("salvorctl"), "journal", "replay", "-", "--json"], input=journal, capture_output=True,
+                          timeout=120 * SLOWER)
+    assert not SANITIZER.search(done.stderr), done.stderr.decode(errors="replace")
+    return done.returncode, json.loads(done.stdout)
+
+
+def prove(journal):
+    """The journal agrees with itself."""
+    code, said = replay(journal)
+    assert code == 0 and said.get("agree"), f"journal replay: {code} {json.dumps(said, indent=1)[:4000]}"
+    return said
 
 
 def parse_metrics(text):
