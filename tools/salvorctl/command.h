@@ -122,6 +122,7 @@ extern const struct sal_command sal_commands_token[];
 extern const struct sal_command sal_commands_kill_switch[];
 extern const struct sal_command sal_commands_export[];
 extern const struct sal_command sal_commands_journal[];
+extern const struct sal_command sal_commands_journal[];
 extern const struct sal_command sal_commands_settings[];
 extern const struct sal_command sal_commands_artifact[];
 extern const struct sal_command sal_commands_ceremony[];
