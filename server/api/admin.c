@@ -5,6 +5,7 @@
 #include "api/dashboard.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/limits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,6 +78,8 @@ static bool needs_grant(const struct sal_admin_call *call) {
                 return sal_tokens_need_grant(call->body);
         case SAL_GRANT_KILL_OFF:
                 return json_is_false(json_object_get(call->body, "engaged"));
+        case SAL_GRANT_LOOSENING:
+                return sal_campaign_limits_loosen(&call->act, sal_admin_param(call, "id"), call->version, call->body);
         default:
                 return false;
         }
@@ -392,6 +395,8 @@ const struct sal_http_route sal_api_admin_routes[] = {
         GET_(CAMPAIGN_ "/preview", VIEWER, sal_admin_campaign_preview),
         GET_(CAMPAIGN_ "/decisions", VIEWER, sal_admin_campaign_decisions),
         GET_(CAMPAIGN_ "/offers", VIEWER, sal_admin_campaign_offers),
+        GET_(CAMPAIGN_ "/limits", VIEWER, sal_admin_campaign_limits),
+        ACT_("PUT", CAMPAIGN_ "/limits", OPERATOR, LOOSENING, JSON, 200, sal_admin_campaign_limit),
         ACT_("POST", CAMPAIGN_ "/signatures", AUTHOR, NO, JSON, 201, sal_admin_campaign_sign),
         PUBLISHED_ACT_("POST", CAMPAIGN_ "/start", OPERATOR, YES, JSON, sal_admin_campaign_start),
         PUBLISHED_ACT_("POST", CAMPAIGN_ "/resume", OPERATOR, YES, JSON, sal_admin_campaign_resume),

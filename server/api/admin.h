@@ -17,6 +17,7 @@ enum sal_grant {
         SAL_GRANT_YES,
         SAL_GRANT_BIG_TOKEN, /* an enrollment token with over 100 uses, or reenroll */
         SAL_GRANT_KILL_OFF,  /* switching the kill switch off; on is never made hard */
+        SAL_GRANT_LOOSENING, /* limits that allow what the present ones do not; known within the act's transaction */
 };
 
 enum sal_admin_body {
@@ -74,7 +75,7 @@ sal_admin_run sal_admin_campaign_list, sal_admin_campaign_create, sal_admin_camp
         sal_admin_campaign_delete, sal_admin_campaign_payload, sal_admin_campaign_envelope, sal_admin_campaign_sign,
         sal_admin_campaign_start, sal_admin_campaign_pause, sal_admin_campaign_resume, sal_admin_campaign_advance,
         sal_admin_campaign_halt, sal_admin_campaign_withdraw, sal_admin_campaign_preview, sal_admin_campaign_decisions,
-        sal_admin_campaign_offers;
+        sal_admin_campaign_offers, sal_admin_campaign_limits, sal_admin_campaign_limit;
 sal_admin_run sal_admin_machine_list, sal_admin_machine_show, sal_admin_machine_change, sal_admin_machine_delete,
         sal_admin_machine_explain, sal_admin_machine_import;
 sal_admin_run sal_admin_rings_show, sal_admin_rings_put, sal_admin_kill_show, sal_admin_kill_put, sal_admin_token_list,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/admin.h"
 #include "api/worker.h"
+#include "service/limits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,6 +86,14 @@ enum sal_status sal_admin_campaign_decisions(struct sal_admin_call *call, struct
 enum sal_status sal_admin_campaign_offers(struct sal_admin_call *call, struct sal_err *reterr) {
         return sal_campaign_offers(&call->act, id_of(call), call->version, sal_admin_query(call, "state"), &call->page,
                                    &call->json, reterr);
+}
+
+enum sal_status sal_admin_campaign_limits(struct sal_admin_call *call, struct sal_err *reterr) {
+        return sal_campaign_limits_show(&call->act, id_of(call), call->version, &call->json, reterr);
+}
+
+enum sal_status sal_admin_campaign_limit(struct sal_admin_call *call, struct sal_err *reterr) {
+        return sal_campaign_limits_set(&call->act, id_of(call), call->version, call->body, &call->json, reterr);
 }
 
 void sal_admin_campaign_see_listed(struct sal_admin_call *call) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/engine.h"
+#include "service/limits.h"
 #include "service/signing.h"
 #include "service/views.h"
 
@@ -153,6 +154,7 @@ json_t *sal_campaign_view(const struct sal_act *act, const struct sal_campaign_r
                 return view;
         json_object_set_new(view, "summary", json_string(campaign->summary));
         json_object_set_new(view, "plan", sal_plan_json(&campaign->plan));
+        json_object_set_new(view, "limits", sal_campaign_limits_view(act, row));
         add_signing(act, row, campaign, view);
         sal_autobuf struct sal_buf words = SAL_BUF_INIT;
         sal_campaign_describe(campaign, &words);
@@ -341,10 +343,13 @@ static bool report_view(void *arg, const struct sal_report_row *report) {
         return true;
 }
 
-json_t *sal_view_offer(const struct sal_act *act, const struct sal_plan *plan, const struct sal_offer *offer,
+json_t *sal_view_offer(const struct sal_act *act, const struct sal_plan *plan, const struct sal_offer *stored,
                        bool reports) {
         char id[24];
         struct sal_machine machine = {0};
+        struct sal_offer shown = *stored;
+        const struct sal_offer *offer = &shown;
+        sal_offer_show_recalled(act->service->engine, &shown);
         sal_offer_id_format(offer->row, id);
         if (sal_machine_get_row(act->tx, offer->machine_row, &machine))
                 snprintf(machine.id, sizeof machine.id, "-");
@@ -371,6 +376,7 @@ json_t *sal_view_offer(const struct sal_act *act, const struct sal_plan *plan, c
 struct offer_list {
         const struct sal_act *act;
         const struct sal_plan *plan;
+        int wanted; /* state, -1: any */
         json_t *items;
         unsigned count;
         int64_t last;
@@ -378,7 +384,10 @@ struct offer_list {
 
 static bool list_offer(void *arg, const struct sal_offer *offer) {
         struct offer_list *list = arg;
-        json_array_append_new(list->items, sal_view_offer(list->act, list->plan, offer, true));
+        enum sal_cause cause;
+        /* Whose recall is due is not shown among those that are out; in the list of recalled ones it comes later. */
+        if (list->wanted != SAL_OFFER_OFFERED || !sal_offer_recall_due(list->act->service->engine, offer, &cause))
+                json_array_append_new(list->items, sal_view_offer(list->act, list->plan, offer, true));
         list->last = offer->row;
         list->count++;
         return true;
@@ -398,7 +407,7 @@ enum sal_status sal_campaign_offers(const struct sal_act *act, const char *id, i
         if (!status)
                 status = sal_campaign_parse(row.payload, row.payload_len, &campaign, reterr);
         if (!status) {
-                struct offer_list list = {.act = act, .plan = &campaign->plan, .items = json_array()};
+                struct offer_list list = {.act = act, .plan = &campaign->plan, .wanted = wanted, .items = json_array()};
                 char cursor[24];
                 status = sal_offer_each(act->tx, row.row, after, wanted, page->limit, list_offer, &list);
                 snprintf(cursor, sizeof cursor, "%" PRId64, list.last);

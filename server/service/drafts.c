@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/admin.h"
 #include "service/engine.h"
+#include "service/limits.h"
 #include "service/signing.h"
 
 #include "base/encode.h"
@@ -110,7 +111,9 @@ enum sal_status sal_draft_replace(const struct sal_act *act, const char *id, int
                 return status;
         bool was_ready = row.state == SAL_CAMPAIGN_READY;
         row.state = SAL_CAMPAIGN_DRAFT;
-        status = fill_row(bytes, len, &row);
+        status = sal_campaign_limits_fit(act, &row, campaign, reterr);
+        if (!status)
+                status = fill_row(bytes, len, &row);
         if (!status)
                 status = sal_signature_delete_all(act->tx, row.row);
         if (!status)
