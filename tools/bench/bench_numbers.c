@@ -89,6 +89,20 @@ static int64_t fewest(int64_t offered, bool silent, double bound) {
         return -1;
 }
 
+static void print_fewest_of_cohorts(void) {
+        static const int64_t sizes[] = {5, 6, 10, 20, 50, 100}, values[] = {1, 2, 3, 10, 100};
+        printf("\nfewest failures of S offers of a cohort value that hold it, when it is the j-th (-1: cannot)\n%6s",
+               "S");
+        for (size_t j = 0; j < sizeof values / sizeof values[0]; j++)
+                printf("  j = %-4lld", (long long)values[j]);
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+                printf("\n%6lld", (long long)sizes[i]);
+                for (size_t j = 0; j < sizeof values / sizeof values[0]; j++)
+                        printf(" %9lld", (long long)fewest(sizes[i], false, sal_bound_cohort(&plan, 0, values[j])));
+        }
+        printf("\n");
+}
+
 static void print_fewest(void) {
         static const int64_t sizes[] = {4, 5, 10, 20, 50, 100, 500, 1000, 5000, 10000};
         printf("\nfewest failures, fewest silences that halt S offers, without cohorts and with (bounds %.3f, %.3f)\n",
@@ -172,6 +186,7 @@ int main(void) {
         print_chances();
         print_wealth();
         print_fewest();
+        print_fewest_of_cohorts();
         print_bounds();
         print_advance();
         print_small_fleet();
