@@ -24,6 +24,9 @@ static void assert_same_row(const struct sal_campaign_row *a, const struct sal_c
                 {a->silent, b->silent},
                 {a->not_applicable, b->not_applicable},
                 {a->recalled, b->recalled},
+                {a->recall_row, b->recall_row},
+                {a->recall_cause, b->recall_cause},
+                {a->fleet_known, b->fleet_known},
         };
         for (size_t i = 0; i < SAL_ARRAY_LEN(pairs); i++)
                 assert_int_equal(pairs[i][0], pairs[i][1]);
@@ -48,6 +51,8 @@ static enum sal_status round_trip(struct sal_tx *tx, void *arg) {
         struct sal_campaign_row changed = in;
         changed.state = SAL_CAMPAIGN_HALTED;
         changed.halted_by_engine = true;
+        changed.recall_cause = SAL_CAUSE_WITHDRAWN;
+        changed.fleet_known = -1;
         int64_t *const numbers[] = {&changed.started_ms,
                                     &changed.start_order,
                                     &changed.rings_open,
@@ -63,6 +68,7 @@ static enum sal_status round_trip(struct sal_tx *tx, void *arg) {
                                     &changed.silent,
                                     &changed.not_applicable,
                                     &changed.recalled,
+                                    &changed.recall_row,
                                     &changed.served_stopped_ms};
         for (size_t i = 0; i < SAL_ARRAY_LEN(numbers); i++)
                 *numbers[i] = (int64_t)i + 1;

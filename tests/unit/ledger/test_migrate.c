@@ -118,6 +118,36 @@ static void embedded_migrations_are_numbered(void **state) {
         }
 }
 
+/* What stood in settings of the campaign's own is a column from version 3 on. */
+static void what_was_known_of_the_fleet_moves_to_its_campaign(void **state) {
+        struct fixture *f = *state;
+        sqlite3 *db = open_plain(f->path);
+        struct sal_err err = {0};
+        assert_int_equal(sal_migrate(db, f->path, 0, sal_migrations, 2, &err), SAL_OK);
+        static const char *const rows =
+                "INSERT INTO campaign SELECT NULL, column1, 1, column2, '', 'ann', 1, 1, 1, 1, 1, 0, 0, -1, 0, 0, 0, "
+                "0, 0, 0, 0, 0, 0, 0 FROM (VALUES ('none', 2), ('some', 2), ('uncounted', 2), ('draft', 0));"
+                "INSERT INTO setting (name, value) SELECT 'fleet_known.' || row, CASE id WHEN 'some' THEN '17' ELSE "
+                "'0' END FROM campaign WHERE id IN ('none', 'some');"
+                "INSERT INTO setting (name, value) VALUES ('fleet_known.99', '1'), ('start_order', '3');";
+        char *text = NULL;
+        if (sqlite3_exec(db, rows, NULL, NULL, &text) != SQLITE_OK)
+                fail_msg("%s", text);
+        if (sal_migrate(db, f->path, 2, sal_migrations, 3, &err))
+                fail_msg("%s", err.detail);
+        assert_int_equal(ask(db, "SELECT fleet_known FROM campaign WHERE id = 'none'"), 0);
+        assert_int_equal(ask(db, "SELECT fleet_known FROM campaign WHERE id = 'some'"), 1);
+        assert_int_equal(ask(db, "SELECT fleet_known FROM campaign WHERE id = 'uncounted'"), -1);
+        assert_int_equal(ask(db, "SELECT fleet_known FROM campaign WHERE id = 'draft'"), -1);
+        assert_int_equal(ask(db, "SELECT count(*) FROM setting WHERE name GLOB 'fleet_known*'"), 0);
+        assert_int_equal(ask(db, "SELECT count(*) FROM setting WHERE name = 'start_order'"), 1);
+        assert_int_equal(ask(db, "SELECT count(*) FROM campaign WHERE recall_row = 0 AND recall_cause = 0"), 4);
+        assert_int_equal(sqlite3_exec(db, "UPDATE campaign SET fleet_known = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+        assert_int_equal(sqlite3_exec(db, "UPDATE campaign SET recall_row = -1", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+        sqlite3_close(db);
+        fixture_open(f);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(an_empty_database_is_not_copied, setup_folder, teardown),
@@ -125,6 +155,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_faulty_migration_changes_nothing, setup_folder, teardown),
                 cmocka_unit_test_setup_teardown(a_migration_that_orphans_rows_is_refused, setup_folder, teardown),
                 cmocka_unit_test_setup_teardown(without_room_for_the_copy_nothing_is_migrated, setup_folder, teardown),
+                cmocka_unit_test_setup_teardown(what_was_known_of_the_fleet_moves_to_its_campaign, setup_folder,
+                                                teardown),
                 cmocka_unit_test(embedded_migrations_are_numbered),
         };
         return cmocka_run_group_tests_name("ledger/migrate", tests, NULL, NULL);
