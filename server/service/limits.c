@@ -148,8 +148,9 @@ static enum sal_status keep(const struct sal_act *act, const struct sal_campaign
 }
 
 /* From here on they rule, and every worker hears of it. Where others are reached the fleet is counted again, and is
- * taken for small until that is done. */
-static void rule(struct sal_engine *engine, struct sal_live *live, struct sal_limits *limits_take) {
+ * taken for small until that is done. What a later opening held back comes at once. */
+static enum sal_status rule(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                            struct sal_limits *limits_take) {
         if (!sal_limits_same_reach(live->limits, limits_take)) {
                 sal_population_restart(live);
                 live->known_before = 0;
@@ -158,6 +159,7 @@ static void rule(struct sal_engine *engine, struct sal_live *live, struct sal_li
         live->limits = limits_take;
         live->review = true;
         engine->publish = true;
+        return sal_live_advance(engine, tx, live);
 }
 
 enum sal_status sal_campaign_limits_set(const struct sal_act *act, const char *id, int64_t version, const json_t *body,
@@ -175,7 +177,7 @@ enum sal_status sal_campaign_limits_set(const struct sal_act *act, const char *i
         if (!status)
                 status = view(act, &subject.row, ret);
         if (!status && subject.live)
-                rule(act->service->engine, subject.live, SAL_STEAL(limits));
+                status = rule(act->service->engine, act->tx, subject.live, SAL_STEAL(limits));
         return status;
 }
 

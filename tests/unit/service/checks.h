@@ -63,7 +63,7 @@ struct recount {
         struct sal_tx *tx;
         const struct sal_live *live;
         const struct sal_machine *machine;
-        int64_t waiting[SAL_PLAN_MAX_RINGS];
+        int64_t waiting[SAL_PLAN_MAX_RINGS], reached_touched;
         bool has_offer, touched; /* of the machine at hand */
 };
 
@@ -91,11 +91,13 @@ static inline bool recount_machine(void *arg, const struct sal_machine *machine)
         if (machine->facts)
                 assert_ok(sal_facts_parse_text(machine->facts, &facts));
         if (!machine->facts || machine->opt_out || machine->anonymous || !sal_selector_match(campaign->match, facts) ||
-            sal_tally_held(recount->live->tally, sal_cohorts_of(&campaign->plan, facts, cohorts), cohorts))
+            sal_tally_held(recount->live->tally, sal_cohorts_of(&campaign->plan, facts, cohorts), cohorts) ||
+            !sal_limits_reach_text(recount->live->limits, machine->id, machine->labels))
                 return true;
         recount->machine = machine;
         recount->has_offer = recount->touched = false;
         assert_ok(sal_offer_each_of_machine(recount->tx, machine->row, 0, 0, recount_offer, recount));
+        recount->reached_touched += recount->has_offer;
         if (!recount->has_offer && (!campaign->undoes || recount->touched))
                 recount->waiting[sal_ring_of(&campaign->plan, campaign->id, machine->id, machine->pin)]++;
         return true;
@@ -109,6 +111,7 @@ static inline enum sal_status recount_job(struct world *w, struct sal_tx *tx, vo
                         continue;
                 assert_true(recount.live->scan_done);
                 assert_ok(sal_machine_each(tx, 0, -1, 0, recount_machine, &recount));
+                assert_int_equal(recount.reached_touched, recount.live->reached_touched);
                 for (int ring = 0; ring < SAL_PLAN_MAX_RINGS; ring++)
                         if (recount.waiting[ring] != recount.live->waiting[ring])
                                 fail_msg("%s ring %d: %" PRId64 " wait, the engine says %" PRId64, recount.live->row.id,

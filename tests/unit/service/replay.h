@@ -275,7 +275,7 @@ static inline bool replay_campaign(void *arg, const struct sal_campaign_row *row
                         replay_limits(replay, json_object_get(entry->detail, "limits"));
                 else if (entry->type != SAL_JOURNAL_REPORT && entry->type != SAL_JOURNAL_ADMIN)
                         replay_outcome(replay, entry);
-                if (entry->type != SAL_JOURNAL_STATE && entry->type != SAL_JOURNAL_ADMIN)
+                if (entry->type != SAL_JOURNAL_STATE)
                         replay_ask_advance(replay, entry->at_ms);
         }
         json_decref(replay->opens);
