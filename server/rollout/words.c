@@ -261,8 +261,7 @@ static void put_evidence(const struct sal_why *why, struct sal_buf *out) {
         const struct sal_prospect *prospect = &why->prospect;
         const char *stage = plan_of(why)->rings[prospect->stage].name;
         if (!prospect->first) {
-                sal_buf_printf(out, "no evidence can come from %s any more: too many of its offers did not settle well",
-                               stage);
+                sal_buf_printf(out, "by no evidence of %s any more: too many of its offers did not settle well", stage);
                 return;
         }
         sal_buf_printf(out, "when %" PRId64 " of the first %" PRId64 " offers of %s have settled well (%" PRId64 " %s",
@@ -289,7 +288,8 @@ static void put_lull(const struct sal_why *why, struct sal_buf *out) {
         }
         if (why->fleet_counted && (why->waiting_open || why->in_flight))
                 sal_buf_printf(out,
-                               ", or when its open rings are done (%" PRId64 " known to wait, %" PRId64 " in flight)",
+                               ", or once every machine of the open rings is settled (%" PRId64
+                               " known to wait, %" PRId64 " in flight)",
                                why->waiting_open, why->in_flight);
 }
 
@@ -404,21 +404,6 @@ static void (*const tellers[SAL_REASONS])(const struct sal_why *why, struct sal_
 
 void sal_why_sentence(const struct sal_why *why, struct sal_buf *out) {
         tellers[why->answer.reason](why, out);
-}
-
-void sal_why_ring(const struct sal_why *why, struct sal_buf *out) {
-        const struct sal_plan *plan = plan_of(why);
-        size_t ring = ring_of(why);
-        double from, to;
-        sal_buf_puts(out, plan->rings[ring].name);
-        if (why->asker->pin && *why->asker->pin) {
-                bool known = sal_plan_ring_index(plan, why->asker->pin) >= 0;
-                sal_buf_printf(out, " (pinned%s%s)",
-                               known ? "" : " to a ring that the plan lacks: ", known ? "" : why->asker->pin);
-                return;
-        }
-        sal_ring_interval(plan, ring, &from, &to);
-        sal_buf_printf(out, " (u = %.4f in [%.4g, %.4g))", why->u, from, to);
 }
 
 /* ---- all campaigns ---- */

@@ -53,7 +53,6 @@ struct sal_why {
         const char *cohort;                        /* "fact=value" that is held, or NULL */
         const char *barred;                        /* why the trust policy does not allow it, or NULL */
 
-        double u; /* of the machine in this campaign; see sal_ring_position */
         struct sal_prospect prospect;
         int64_t in_flight, known_matching;
         double cap, excess;     /* X */
@@ -69,9 +68,6 @@ struct sal_why {
 
 /* Appends the sentence, with its full stop. */
 void sal_why_sentence(const struct sal_why *why, struct sal_buf *out);
-
-/* Appends how the machine came to its ring: "canary (pinned)", "broad (u = 0.4242 in [0.11, 1))". */
-void sal_why_ring(const struct sal_why *why, struct sal_buf *out);
 
 /* The answer over all campaigns. */
 struct sal_why_all {

@@ -2,7 +2,6 @@
 #include "service/explain.h"
 
 #include "base/clock.h"
-#include "rollout/assign.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -187,7 +186,6 @@ static void put_limits(struct sal_explained *ret) {
 static void put_numbers(const struct sal_explanation *explanation, struct sal_explained *ret) {
         const struct sal_service *service = explanation->act->service;
         struct sal_lull lull = sal_live_lull(service->engine, explanation->act->tx, ret->live);
-        ret->why.u = sal_ring_position(ret->why.candidate->campaign->id, explanation->machine->id);
         ret->why.in_flight = sal_live_in_flight(ret->live);
         ret->why.known_matching = sal_live_known_matching(ret->live);
         ret->why.cap = sal_live_cap(service->engine, ret->live);

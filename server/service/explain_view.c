@@ -21,7 +21,8 @@ static json_t *ring_view(const struct sal_explained *explained, const struct sal
         if (machine->pin[0])
                 return json_pack("{s:s}", "pin", machine->pin);
         sal_ring_interval(&explained->why.candidate->campaign->plan, ring, &from, &to);
-        return json_pack("{s:f, s:f, s:f}", "u", explained->why.u, "from", from, "to", to);
+        return json_pack("{s:f, s:f, s:f}", "u", sal_ring_position(explained->why.candidate->campaign->id, machine->id),
+                         "from", from, "to", to);
 }
 
 static json_t *open_rings(const struct sal_candidate *candidate) {

@@ -116,8 +116,31 @@ static void long_names_are_cut_not_overrun(void **state) {
         assert_true(sal_ring_of(&plan, "", "", NULL) < 3);
 }
 
+/* The interval of the ring that a machine is in holds its position; the intervals lie side by side. */
+static void the_interval_holds_the_position(void **state) {
+        (void)state;
+        struct sal_plan plan;
+        sal_plan_default(&plan);
+        for (int n = 0; n < 2000; n++) {
+                char id[32];
+                double from, to;
+                snprintf(id, sizeof id, "m-%d", n);
+                double u = sal_ring_position("channel-file-291", id);
+                sal_ring_interval(&plan, sal_ring_of(&plan, "channel-file-291", id, NULL), &from, &to);
+                assert_true(u >= from && u < to);
+        }
+        double from, to, end = 0;
+        for (size_t ring = 0; ring < plan.ring_count; ring++) {
+                sal_ring_interval(&plan, ring, &from, &to);
+                assert_true(from == end && to > from);
+                end = to;
+        }
+        assert_true(end == 1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_interval_holds_the_position),
                 cmocka_unit_test(the_hash_is_the_one_of_the_contract),
                 cmocka_unit_test(the_default_plan_agrees_with_another_program),
                 cmocka_unit_test(shares_are_kept_for_every_campaign),
