@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from salvor import schema  # noqa: E402
+from salvor import schema, server as server_module  # noqa: E402
 from salvor.crew import pytest_pyfunc_call, pytest_sessionfinish  # noqa: E402, F401
 from salvor.server import Domain, Server  # noqa: E402
 
@@ -30,7 +30,8 @@ def domain(tmp_path):
 def prove(running):
     """Every story proves the rule: the decisions come out again from the journal alone."""
     if running.process is not None and running.process.poll() is None and not running.terminated:
-        running.prove()
+        journal = running.journal()
+        assert not journal or server_module.prove(journal)
 
 
 @pytest.fixture
