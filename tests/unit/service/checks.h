@@ -263,6 +263,7 @@ static inline void world_check(struct world *w) {
         assert_ok(world_run(w, journal_job, NULL));
         check_told(w);
         check_replay(w);
+        check_product_replay(w);
         check_population(w);
         check_sums(w);
         check_restart(w);

@@ -14,6 +14,7 @@
 #include "base/encode.h"
 #include "ledger/internal.h"
 #include "rollout/assign.h"
+#include "rollout/replay.h"
 #include "service/admin.h"
 #include "service/engine.h"
 #include "service/machine_plane.h"
