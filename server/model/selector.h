@@ -46,6 +46,10 @@ struct sal_selector_why {
         char rule[SAL_SELECTOR_WHY_BYTES]; /* of every machine that fails here: os is not windows */
 };
 
+/* How many parts and values it has: what a match may cost, 1..SAL_SELECTOR_MAX_NODES * (SAL_SELECTOR_MAX_VALUES + 1).
+ */
+size_t sal_selector_size(const struct sal_selector *selector);
+
 /* Why the facts (NULL: none) do not match. False when they match: *ret is left alone. Of an "any" none of whose parts
  * fits it is about the first, and tells how many more there are. */
 bool sal_selector_why(const struct sal_selector *selector, const struct sal_facts *facts, struct sal_selector_why *ret);

@@ -159,3 +159,14 @@ bool sal_selector_why(const struct sal_selector *selector, const struct sal_fact
         sal_buf_done(&why.rule);
         return true;
 }
+
+static size_t size_of(const struct selector_node *node) {
+        size_t size = 1;
+        for (size_t i = 0; node->children && i < node->count; i++)
+                size += size_of(&node->children[i]);
+        return node->texts ? size + node->count : size;
+}
+
+size_t sal_selector_size(const struct sal_selector *selector) {
+        return size_of(&selector->root);
+}

@@ -13,8 +13,11 @@
 #include <string.h>
 
 enum {
-        /* What a page may cost: a machine costs one, one whose offers are read so much more. */
+        /* What a page may cost, in machines with few facts and a small selector (some 5 us each): a machine costs one,
+         * and more for long facts and for a selector of many values; reading its offers costs more, too. */
         PAGE_COST = 500,
+        FACTS_BYTES_PER_COST = 512,
+        SELECTOR_SIZE_PER_COST = 64,
         OFFERS_COST = 4,
         SAMPLE_MAX = 20,
         REASONS_MAX = 2 * SAL_SELECTOR_MAX_NODES + 2, /* each part of a selector, by the fact missing or another one */
@@ -34,7 +37,7 @@ struct preview {
         int64_t campaign_row;
         const struct sal_live *live; /* NULL: it is not live */
         const struct sal_limits *limits;
-        int64_t cost, last, before; /* matching machines of the pages before */
+        int64_t selector_cost, cost, last, before; /* matching machines of the pages before */
         int64_t rings[SAL_PLAN_MAX_RINGS];
         int64_t looked_at, matching, not_matching, opted_out, limited_out, anonymous;
         /* Of those that match: */
@@ -91,6 +94,7 @@ static bool see_offer(void *arg, const struct sal_offer *stored) {
         struct past *past = arg;
         struct preview *preview = past->preview;
         struct sal_offer offer = *stored;
+        preview->cost++;
         sal_offer_show_recalled(preview->act->service->engine, &offer);
         if (preview->campaign->undoes && !past->touched)
                 preview->status = sal_offer_touched(preview->act->tx, &offer, past->machine, preview->campaign->undoes,
@@ -179,7 +183,9 @@ static void look_at(struct preview *preview, const struct sal_machine *machine) 
 static bool preview_machine(void *arg, const struct sal_machine *machine) {
         struct preview *preview = arg;
         preview->looked_at++;
-        preview->cost++;
+        preview->cost += 1 + preview->selector_cost;
+        if (machine->facts)
+                preview->cost += (int64_t)strlen(machine->facts) / FACTS_BYTES_PER_COST;
         preview->last = machine->row;
         look_at(preview, machine);
         return !preview->status && preview->cost < PAGE_COST;
@@ -288,6 +294,7 @@ enum sal_status sal_campaign_preview(const struct sal_act *act, const char *id, 
         preview->campaign_row = campaign_row;
         preview->live = sal_engine_find(act->service->engine, id, version);
         preview->before = before;
+        preview->selector_cost = (int64_t)sal_selector_size(campaign->match) / SELECTOR_SIZE_PER_COST;
         sal_auto(sal_limits) struct sal_limits *limits = NULL;
         status = read_limits(act->tx, campaign_row, &campaign->plan, &limits);
         if (status)

@@ -144,6 +144,21 @@ static void the_deepest(void **state) {
         assert_string_equal(told.pointer, "/all/0/any/0/all/0/any/0/all/0/any/0/all/0");
 }
 
+static void the_size(void **state) {
+        (void)state;
+        static const struct {
+                const char *selector;
+                size_t size;
+        } sizes[] = {{"{\"all\":[]}", 1},
+                     {"{\"fact\":\"a\",\"exists\":true}", 1},
+                     {"{\"fact\":\"a\",\"eq\":1}", 2},
+                     {"{\"any\":[{\"fact\":\"a\",\"in\":[1,2,3]},{\"not\":{\"fact\":\"a\",\"lt\":1}}]}", 8}};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(sizes); i++) {
+                sal_auto(sal_selector) struct sal_selector *selector = selector_of(sizes[i].selector);
+                assert_int_equal(sal_selector_size(selector), sizes[i].size);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_operator),
@@ -151,6 +166,7 @@ int main(void) {
                 cmocka_unit_test(facts_are_quoted_and_cut),
                 cmocka_unit_test(the_longest),
                 cmocka_unit_test(the_deepest),
+                cmocka_unit_test(the_size),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
