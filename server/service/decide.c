@@ -217,8 +217,10 @@ static bool stands_idle(struct sal_engine *engine, const struct sal_tx *tx, stru
                 live->stood_ms = 0;
                 live->dirty = true;
         }
-        if (live->early && !early)
-                engine->changed = true; /* held polls want to know */
+        if (live->early && !early) { /* held polls want to know, though the snapshot stays */
+                sal_snapshot_slot_touch(&engine->service->snapshots);
+                engine->changed = true;
+        }
         live->early = early;
         return early;
 }
