@@ -122,6 +122,8 @@ def good_call(s, method, path):
         ("POST", "/api/v1/campaigns/{id}/{version}/halt"): lambda: act(s.in_state(), "halt"),
         ("POST", "/api/v1/campaigns/{id}/{version}/withdraw"): lambda: act(s.in_state(), "withdraw"),
         ("POST", "/api/v1/campaigns/{id}/{version}/advance"): lambda: advance(s),
+        ("PUT", "/api/v1/campaigns/{id}/{version}/limits"): lambda: admin.act(
+            "PUT", f"{s.draft.path}/limits", {"limits": {"only": {"machines": [s.machine.id]}}, **REASON}),
         ("GET", "/api/v1/machines"): lambda: admin.client.get(path),
         ("POST", "/api/v1/machines/import"): lambda: admin.client.post(
             path, json.dumps({"machine_id": c.unique("i"), "facts": {"os": "x"}}) + "\n", content_type="application/x-ndjson"),

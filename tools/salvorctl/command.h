@@ -61,6 +61,12 @@ enum sal_option {
         SAL_OPT_KEYID,
         SAL_OPT_SIGNATURE,
         SAL_OPT_TARGETS,
+        SAL_OPT_IN_FLIGHT,
+        SAL_OPT_OPENS,
+        SAL_OPT_ONLY_LABEL,
+        SAL_OPT_ONLY_MACHINES,
+        SAL_OPT_WINDOW,
+        SAL_OPT_FILE,
         SAL_OPT_COUNT
 };
 #define SAL_BIT(option) (UINT64_C(1) << (option))
@@ -115,13 +121,13 @@ extern const struct sal_command sal_commands_sign[];
 extern const struct sal_command sal_commands_outside[];
 extern const struct sal_command sal_commands_key[];
 extern const struct sal_command sal_commands_life[];
+extern const struct sal_command sal_commands_limits[];
 extern const struct sal_command sal_commands_view[];
 extern const struct sal_command sal_commands_watch[];
 extern const struct sal_command sal_commands_machine[];
 extern const struct sal_command sal_commands_token[];
 extern const struct sal_command sal_commands_kill_switch[];
 extern const struct sal_command sal_commands_export[];
-extern const struct sal_command sal_commands_journal[];
 extern const struct sal_command sal_commands_journal[];
 extern const struct sal_command sal_commands_settings[];
 extern const struct sal_command sal_commands_artifact[];

@@ -14,6 +14,7 @@ const struct sal_command *const sal_command_groups[] = {
         sal_commands_outside,
         sal_commands_view,
         sal_commands_life,
+        sal_commands_limits,
         sal_commands_watch,
         sal_commands_machine,
         sal_commands_token,

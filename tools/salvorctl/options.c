@@ -56,11 +56,22 @@ static const struct option_row {
         [SAL_OPT_KEYID] = {"keyid", "ID", "of the key that made the signature"},
         [SAL_OPT_SIGNATURE] = {"signature", "FILE", "the signature's bytes, as openssl writes them"},
         [SAL_OPT_TARGETS] = {"targets", "FILE", "the targets that the new root's keys signed"},
+        [SAL_OPT_IN_FLIGHT] = {"in-flight", "N", "at most so many offers in flight"},
+        [SAL_OPT_OPENS] = {"opens", "RING=TIME",
+                           "this ring opens then at the earliest (RFC 3339, UTC); may be repeated"},
+        [SAL_OPT_ONLY_LABEL] = {"only-label", "NAME=VALUE",
+                                "only machines with this label; may be repeated, values of one name are alternatives"},
+        [SAL_OPT_ONLY_MACHINES] = {"only-machines", "FILE", "only these machines, an id per line; - is standard input"},
+        [SAL_OPT_WINDOW] = {"window", "DAYS FROM-TO",
+                            "offers are made then only, as in \"mon-fri 22:00-04:00\" (UTC); "
+                            "may be repeated"},
+        [SAL_OPT_FILE] = {"file", "FILE", "all limits as JSON, in the place of those before; - is standard input"},
 };
 
 /* Those that may stand there several times. */
 static const uint64_t repeating = SAL_BIT(SAL_OPT_FACT) | SAL_BIT(SAL_OPT_ADD) | SAL_BIT(SAL_OPT_DROP) |
-                                  SAL_BIT(SAL_OPT_THRESHOLD) | SAL_BIT(SAL_OPT_CLASS) | SAL_BIT(SAL_OPT_REVOKE);
+                                  SAL_BIT(SAL_OPT_THRESHOLD) | SAL_BIT(SAL_OPT_CLASS) | SAL_BIT(SAL_OPT_REVOKE) |
+                                  SAL_BIT(SAL_OPT_OPENS) | SAL_BIT(SAL_OPT_ONLY_LABEL) | SAL_BIT(SAL_OPT_WINDOW);
 
 /* Edits (insert, drop, replace, swap of neighbours) from one word to the other; long words count as far. */
 static size_t distance(const char *a, const char *b) {

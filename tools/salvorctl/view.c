@@ -2,6 +2,7 @@
 /* salvorctl campaign list, show, preview, decisions, and offers: what there is and why. */
 #include "command.h"
 #include "confirm.h"
+#include "limits.h"
 #include "out.h"
 
 #include <string.h>
@@ -105,6 +106,7 @@ static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
         };
         for (size_t i = 0; i < SAL_ARRAY_LEN(members); i++)
                 sal_out_member(stdout, members[i][0], json_object_get(document, members[i][1]));
+        sal_ctl_limits_print(stdout, json_object_get(document, "limits"));
         print_signatures(json_object_get(document, "signatures"));
         const char *words = sal_text(document, "in_words");
         if (*words) {
