@@ -231,6 +231,52 @@ static void resumed_at_once(void **state) {
         assert_told(poll(w, .machine = "m-1224"), "offered");
 }
 
+/* Superseded with a thousand out: whoever asks next is offered the newer one at once, and a crash in between leaves no
+ * offer of the older one out. */
+static void superseded_with_a_thousand_out(void **state) {
+        struct world *w = *state;
+        enum { OUT = 1200 };
+        many_out(w, OUT);
+        make_ready(w, "new", 1, "{\"supersedes\":[\"fix\"]," ONE_RING_ROLLOUT "}");
+        struct life_call starts = {.what = SAL_LIFE_START, .id = "new", .version = 1};
+        struct world_job job = {.w = w, .run = life_job, .arg = &starts};
+        world_queue(&job);
+        sal_batch_run(w->ledger);
+        assert_ok(job.status);
+        struct sal_poll asks;
+        fill_poll(&asks, &(struct ask){.machine = "m-1224"});
+        struct world_job asking = {.w = w, .run = poll_job, .arg = &asks};
+        world_queue(&asking);
+        sal_batch_run(w->ledger);
+        assert_ok(asking.status);
+        struct told told = told_of(&asks);
+        sal_poll_done(&asks);
+        assert_told(told, "offered");
+        assert_string_equal(told.campaign, "new");
+        world_restart(w);
+        assert_int_equal(offers_in(w, SAL_OFFER_RECALLED), OUT);
+        assert_int_equal(sql_int(w, "SELECT count(DISTINCT cause) FROM offer WHERE state = 5"), 1);
+        assert_int_equal(sql_int(w, "SELECT max(cause) FROM offer WHERE state = 5"), SAL_CAUSE_SUPERSEDED);
+}
+
+/* The poll itself brings the bad news, or is it: its own answer already knows. */
+static void the_poll_that_halts(void **state) {
+        struct world *w = *state;
+        int64_t offers[5];
+        know_fleet(w, 100);
+        start(w, "fix", FIVE);
+        for (int n = 0; n < 5; n++)
+                offers[n] = offer_to(w, machine_name(n + 1));
+        for (int n = 0; n < 3; n++)
+                assert_true(report(w, machine_name(n + 1), offers[n], "failed"));
+        struct told told = poll(w, .machine = "m-0004", .boot = "boot-2", .reports = offers[3], .stage = "failed",
+                                .report_boot = "boot-1");
+        assert_true(told.accepted);
+        assert_string_equal(told.report_state, "failed");
+        assert_told(told, "halted");
+        assert_offer(w, offers[4], "recalled", "halt");
+}
+
 /* A whole story with a crash after every step: nothing un-halts, un-pauses or re-opens, and everybody is told the same
  * before and after. */
 static void a_crash_at_every_step(void **state) {
@@ -270,6 +316,8 @@ int main(void) {
                 PLAYED(many_deadlines_in_one_second),
                 PLAYED(nobody_sees_an_offer_after_the_halt),
                 PLAYED(resumed_at_once),
+                PLAYED(superseded_with_a_thousand_out),
+                PLAYED(the_poll_that_halts),
                 PLAYED(a_crash_at_every_step),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
