@@ -224,9 +224,9 @@ def can_offer(world, m, body, c, now):
 
 # ---- reports ----
 
-def report_answers(x, stage, boot, plan):
-    """Every right (accepted, state); None: 404"""
-    if x.gone:
+def report_answers(x, stage, boot, plan, incarnation):
+    """Every right (accepted, state); None: 404. What a deleted or re-imaged machine says of its past is left open."""
+    if x.gone or x.incarnation != incarnation:
         return {None, *((a, s) for a in (True, False) for s in (x.standing, "applied", "succeeded", "failed",
                                                                 "not_applicable", "recalled"))}
     same = boot in x.boots
@@ -250,8 +250,10 @@ def note_report(x, stage, boot):
     if x.standing in ("offered", "applied", "succeeded", "not_applicable"):
         return
     if stage == "applied" and (x.applied_at is not None or x.cause == "relapsed"):
+        if x.cause == "silent":
+            x.late = "maybe"
         return  # only said again
-    if stage == "applied" and boot in x.boots and x.cause not in ("reported",):
+    if stage == "applied" and boot in x.boots:
         x.late = "yes"
     elif stage in ("applied", "healthy") and x.late == "no":
         x.late = "maybe"

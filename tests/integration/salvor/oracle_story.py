@@ -41,7 +41,7 @@ class Story:
         self.trace = []
         self.campaigns = {}    # key -> salvor.admin.Campaign
         self.polls = self.reports = self.acts = self.stale = 0
-        self.size = size or self.rnd.choice((3, 6, 12, 12, 30, 70))
+        self.size = size or self.rnd.choice((3, 6, 12, 12, 30, 70, 130))
         self.said = {}         # reason -> how often
         self.waited = {}       # key -> when a matching machine was last told to wait
 
@@ -55,11 +55,12 @@ class Story:
     # ---- the scene ----
 
     def plan(self):
+        """Small errors and few machines decide often; a plan of the large stories lets many out first."""
         rnd = self.rnd
         count = rnd.choice((1, 2, 2, 3))
         shares = [1.0] if count == 1 else [0.5, 0.5] if count == 2 else [0.5, 0.25, 0.25]
         rings = [{"name": name, "share": share, "soak_seconds": rnd.choice((0, 0, 1, 3600, 3600)),
-                  "growth": rnd.choice((0, 0.5, 1, 2, 6, 20))} for name, share in zip(("one", "two", "three"), shares)]
+                  "growth": rnd.choice((0, 0.5, 1, 2, 6, 20) if self.size < 30 else (2, 6, 20))} for name, share in zip(("one", "two", "three"), shares)]
         fail = rnd.choice((0.02, 0.05, 0.1, 0.2))
         return {
             "rings": rings, "in_flight": {"initial": rnd.choice((1, 2, 5, 5, 10, 100)), "max": rnd.choice((100, 10**6))},
@@ -109,14 +110,17 @@ class Story:
         for player in self.players:
             player.can = rnd.choice((None, None, ["healthy"]))
         self.bad = {"A": rnd.choice((0, 0.1, 0.9)), "B": rnd.choice((0, 0.1, 0.5)), None: rnd.choice((0, 0.3))}
-        self.quiet_share = rnd.choice((0, 0.1, 0.5))
+        self.quiet_share = rnd.choice((0, 0, 0.1, 0.5))
+        if rnd.random() < 0.3:
+            self.bad = dict.fromkeys(self.bad, 0)
+        self.turn = rnd.randint(0, 5 * self.size) if rnd.random() < 0.4 else None  # from then on all is bad
 
     def start(self):
         """Another campaign; what stands in its way is predicted."""
         value = self.payload()
         key = (value["id"], value["version"])
-        if key in self.campaigns:
-            value["version"] = 1 + max(v for i, v in self.campaigns if i == value["id"])
+        if key in self.world.payloads:
+            value["version"] = 1 + max(v for i, v in self.world.payloads if i == value["id"])
             key = (value["id"], value["version"])
         self.world.payloads[key] = value
         campaign = self.server.admin.ready(value)
@@ -146,9 +150,9 @@ class Story:
     def known_of(self, key):
         """How many are known: surely those that were imported, once they are counted; at most all there ever were."""
         model = self.world.campaigns[key]
-        model.members = self.known
         model.known = (0, len(self.known) + 2 * len(self.players))
-        if self.known:
+        if self.known and not model.payload.get("undoes"):
+            model.members = self.known
             for _ in range(100):
                 seen = self.campaigns[key].get()
                 if seen["counted"]:
@@ -170,10 +174,6 @@ class Story:
             self.world.apply(event)
             if own:
                 own(event, True)
-        for key in {(e["campaign"], e["version"]) for e in events if e["type"] == "decision"} & set(self.campaigns):
-            model = self.world.campaigns[key]
-            if model.rollout and (model.rollout.held or any("cohort" in e.get("decision", {}) for e in events)):
-                model.known = (0, model.known[1])  # counted anew, without those of held cohorts
         for event in events:
             d = event.get("decision", {})
             if d.get("verdict") == "complete" and (d["campaign"], d["version"]) in self.waited:
@@ -207,7 +207,7 @@ class Story:
         world, m = self.world, self.world.machine(player.wire.id)
         self.sync()
         body = {"boot_id": player.wire.boot, "reason": reason, "facts": player.facts}
-        for attempt in range(tries):
+        for _ in range(tries):
             now = wall()
             expected = settlements(world, m, body, now)
             points = [answers(world, m, body, now)]
@@ -283,8 +283,8 @@ class Story:
             return
         self.sync()
         world, x = self.world, self.world.offers[offer_id]
-        plan = world.campaigns[x.campaign].plan
-        points = [report_answers(x, stage, boot, plan)]
+        plan, now = world.campaigns[x.campaign].plan, world.machine(x.machine).incarnation
+        points = [report_answers(x, stage, boot, plan, now)]
         self.tell("report", player.wire.id, offer_id, stage, boot, "expects", points[0])
         if stage == "healthy":
             world.healthy.add(offer_id)
@@ -301,9 +301,9 @@ class Story:
             if event.get("offer_id") == offer_id and event["type"] != "report":
                 mine.append(event["type"])
             if after and not mine:
-                points.append(report_answers(x, stage, boot, plan))
+                points.append(report_answers(x, stage, boot, plan, now))
             elif not mine and not after:
-                points.append(report_answers(x, stage, boot, plan))
+                points.append(report_answers(x, stage, boot, plan, now))
             elif after and mine and x.standing != before:
                 points.append({(False, x.standing)} if x.cause == "silent" else set())
 
@@ -335,6 +335,8 @@ class Story:
         what = rnd.random()
         if rnd.random() < 0.3:
             self.go_on()
+        if self.turn is not None and self.polls >= self.turn:
+            self.bad, self.turn = dict.fromkeys(self.bad, 0.9), None
         if what < 0.08:
             self.wave()
         elif what < 0.55:
@@ -373,7 +375,7 @@ class Story:
             said = self.poll(player)
             if said["directive"] == "apply" and self.rnd.random() < 0.9:
                 self.outcome(player)
-            elif said["reason"] in ("kill_switch", "paused") or (said["reason"] == "in_flight_cap" and self.rnd.random() < 0.3):
+            elif self.rnd.random() < {"kill_switch": 1, "paused": 1, "halted": 0.5, "in_flight_cap": 0.3}.get(said["reason"], 0):
                 break
 
     def step_report(self, player):
