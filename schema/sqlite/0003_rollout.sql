@@ -11,6 +11,10 @@ UPDATE campaign SET fleet_known =
         coalesce((SELECT CAST(value AS INTEGER) <> 0 FROM setting WHERE name = 'fleet_known.' || campaign.row), -1);
 DELETE FROM setting WHERE name GLOB 'fleet_known.*';
 
+-- Campaign's served time at which the last unsettled offer settled, or a machine was last told to wait for room: quiet
+-- begins anew there.
+ALTER TABLE campaign ADD COLUMN last_busy_served_ms INTEGER NOT NULL DEFAULT 0;
+
 -- What operators lay on a campaign beyond its signed plan, as JSON (server/model/limits.h).
 CREATE TABLE campaign_limits (
         campaign_row INTEGER PRIMARY KEY REFERENCES campaign (row) ON DELETE CASCADE,

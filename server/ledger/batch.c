@@ -37,6 +37,10 @@ int64_t sal_tx_overslept_ms(const struct sal_tx *tx) {
         return tx->overslept_ms;
 }
 
+bool sal_tx_wrote(const struct sal_tx *tx) {
+        return sqlite3_total_changes64(tx->ledger->db) != tx->changes_before;
+}
+
 const char *sal_tx_detail(const struct sal_tx *tx) {
         return tx->detail;
 }
@@ -47,7 +51,10 @@ static void run_plain(struct sal_tx *tx, enum sal_sql sql) {
 }
 
 void sal_tx_begin(struct sal_ledger *ledger) {
-        ledger->tx = (struct sal_tx){.ledger = ledger, .now_ms = ledger->wall_ms(), .mono_ms = ledger->mono_ms()};
+        ledger->tx = (struct sal_tx){.ledger = ledger,
+                                     .now_ms = ledger->wall_ms(),
+                                     .mono_ms = ledger->mono_ms(),
+                                     .changes_before = sqlite3_total_changes64(ledger->db)};
         run_plain(&ledger->tx, SAL_SQL_BEGIN);
 }
 

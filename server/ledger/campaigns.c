@@ -37,6 +37,7 @@ static void take_row(struct sal_query *q, struct sal_campaign_row *ret) {
         ret->recall_row = sal_take_int(q);
         ret->recall_cause = (enum sal_cause)sal_take_enum(q, SAL_CAUSES);
         ret->fleet_known = sal_take_int(q);
+        ret->last_busy_served_ms = sal_take_int(q);
 }
 
 static enum sal_status load_bytes(struct sal_tx *tx, struct sal_campaign_row *row) {
@@ -109,6 +110,7 @@ static void put_progress(struct sal_query *q, const struct sal_campaign_row *row
         sal_put_int(q, row->recall_row);
         sal_put_int(q, row->recall_cause);
         sal_put_int(q, row->fleet_known);
+        sal_put_int(q, row->last_busy_served_ms);
 }
 
 static enum sal_status insert_bytes(struct sal_tx *tx, const struct sal_campaign_row *row) {
@@ -198,6 +200,13 @@ enum sal_status sal_campaign_row_each_live(struct sal_tx *tx,
                 return status;
         sal_autoquery struct sal_query ending = sal_query_open(tx, SAL_SQL_CAMPAIGN_EACH_ENDING);
         return walk(&ending, true, each, arg);
+}
+
+enum sal_status sal_campaign_ended_clocks(struct sal_tx *tx, bool stand, int64_t daemon_served_ms) {
+        sal_autoquery struct sal_query q =
+                sal_query_open(tx, stand ? SAL_SQL_CAMPAIGN_ENDED_STAND : SAL_SQL_CAMPAIGN_ENDED_RUN);
+        sal_put_int(&q, daemon_served_ms);
+        return sal_query_run(&q);
 }
 
 /* ---- signatures ---- */

@@ -44,6 +44,7 @@ struct sal_ring_sums {
 struct sal_tx {
         struct sal_ledger *ledger;
         int64_t now_ms, mono_ms, overslept_ms;
+        int64_t changes_before; /* of the connection, when the batch began */
         enum sal_status status;
         char detail[SAL_TX_DETAIL_BYTES];
 };

@@ -96,6 +96,8 @@ int64_t sal_tx_mono_ms(const struct sal_tx *tx);
 /* Milliseconds by which this batch began later than next_wake_ms had asked for, less a second's grace: the process
  * stood still (stopped, frozen, starved), so nobody was served meanwhile. 0 as a rule. */
 int64_t sal_tx_overslept_ms(const struct sal_tx *tx);
+/* True when something was written in this batch: its commit reaches the disk. */
+bool sal_tx_wrote(const struct sal_tx *tx);
 /* The status of the first write that failed in this batch, SAL_OK if none. */
 enum sal_status sal_tx_status(const struct sal_tx *tx);
 /* The reason in words (SQLite's message), "" if none. */

@@ -8,7 +8,7 @@
         "row, id, version, state, digest, drafted_by, created_ms, started_ms, start_order, rings_open, " \
         "period, halts_resumed, served_offset_ms, served_stopped_ms, last_take_served_ms, "              \
         "halted_by_engine, halt_decision, offers_made, unsettled, succeeded, failed, silent, "           \
-        "not_applicable, recalled, recall_row, recall_cause, fleet_known"
+        "not_applicable, recalled, recall_row, recall_cause, fleet_known, last_busy_served_ms"
 #define OFFER                                                                                             \
         "row, campaign_row, machine_row, attempt, incarnation, period, ring, state, cause, can_healthy, " \
         "counted, excluded, late_applied, anonymous, made_ms, applied_ms, settled_ms, made_served_ms, "   \
@@ -54,13 +54,14 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
         [SAL_SQL_CAMPAIGN_GET_ROW] = "SELECT " CAMPAIGN " FROM campaign WHERE row = ?1",
         [SAL_SQL_CAMPAIGN_INSERT] =
                 "INSERT INTO campaign (" CAMPAIGN ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-                "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+                "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
         [SAL_SQL_CAMPAIGN_UPDATE] =
                 "UPDATE campaign SET state = ?2, digest = ?3, started_ms = ?4, start_order = ?5, rings_open = ?6, "
                 "period = ?7, halts_resumed = ?8, served_offset_ms = ?9, served_stopped_ms = ?10, "
                 "last_take_served_ms = ?11, halted_by_engine = ?12, halt_decision = ?13, offers_made = ?14, "
                 "unsettled = ?15, succeeded = ?16, failed = ?17, silent = ?18, not_applicable = ?19, recalled = ?20, "
-                "recall_row = ?21, recall_cause = ?22, fleet_known = ?23 WHERE row = ?1",
+                "recall_row = ?21, recall_cause = ?22, fleet_known = ?23, last_busy_served_ms = ?24 "
+                "WHERE row = ?1",
         [SAL_SQL_CAMPAIGN_DELETE] = "DELETE FROM campaign WHERE row = ?1",
         [SAL_SQL_CAMPAIGN_EACH] =
                 "SELECT " CAMPAIGN " FROM campaign WHERE (id, version) > (?1, ?2) ORDER BY id, version LIMIT ?3",
@@ -68,6 +69,11 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
                                        "WHERE state IN (2, 3, 4, 5) ORDER BY id, version",
         [SAL_SQL_CAMPAIGN_EACH_ENDING] = "SELECT " CAMPAIGN " FROM campaign INDEXED BY campaign_ending "
                                          "WHERE state IN (6, 7) AND unsettled > 0 ORDER BY id, version",
+        [SAL_SQL_CAMPAIGN_ENDED_STAND] =
+                "UPDATE campaign SET served_stopped_ms = ?1 WHERE state IN (6, 7) AND served_stopped_ms < 0",
+        [SAL_SQL_CAMPAIGN_ENDED_RUN] =
+                "UPDATE campaign SET served_offset_ms = served_offset_ms + ?1 - served_stopped_ms, "
+                "served_stopped_ms = -1 WHERE state IN (6, 7) AND served_stopped_ms >= 0",
         [SAL_SQL_CAMPAIGN_BYTES_GET] = "SELECT payload, envelope FROM campaign_bytes WHERE campaign_row = ?1",
         [SAL_SQL_CAMPAIGN_BYTES_INSERT] =
                 "INSERT INTO campaign_bytes (campaign_row, payload, envelope) VALUES (?1, ?2, ?3)",

@@ -106,6 +106,8 @@ struct sal_campaign_row {
         int64_t halt_decision; /* journal seq of the newest halt decision; 0: none */
         int64_t offers_made, unsettled, succeeded, failed, silent, not_applicable,
                 recalled;            /* all offers, counted or not */
+        int64_t last_busy_served_ms; /* the same at which the last unsettled offer settled, or a machine was told to
+                                      * wait for room (quiet) */
         int64_t recall_row;          /* offers up to this row in state `offered` are recalled; 0: none is */
         enum sal_cause recall_cause; /* and why */
         int64_t fleet_known;         /* 1 when a machine was known to match when the fleet was counted after the
@@ -129,6 +131,10 @@ enum sal_status sal_campaign_row_each(struct sal_tx *tx, const char *after_id, i
 /* With their bytes: the live ones, and ended ones that still have unsettled offers. */
 enum sal_status sal_campaign_row_each_live(struct sal_tx *tx,
                                            bool (*each)(void *arg, const struct sal_campaign_row *row), void *arg);
+
+/* Lets the clocks of ended campaigns (withdrawn, expired) stand still at the daemon's served time, or run on from
+ * there: the relapse windows of what they did go by them. */
+enum sal_status sal_campaign_ended_clocks(struct sal_tx *tx, bool stand, int64_t daemon_served_ms);
 
 struct sal_signature_row {
         char keyid[65];

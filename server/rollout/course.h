@@ -39,7 +39,8 @@ struct sal_lull {
         int64_t unsettled;    /* offers of this version, of whatever kind */
         int64_t waiting_open; /* known matching machines of the open rings that no offer of this version reached */
         bool fleet_counted;   /* waiting_open says the truth about the fleet */
-        int64_t idle_ms;      /* campaign's served time since an offer was last taken or a ring opened */
+        int64_t idle_ms;      /* campaign's served time since an offer was last taken or a ring opened; for completion
+                               * also since the last unsettled offer settled, or a machine was told to wait for room */
 };
 
 /* The halt rule: HOLD_COHORT, HALT or NONE. It is asked while the campaign is active, paused or completed, and while an

@@ -213,7 +213,9 @@ static bool stands_idle(struct sal_engine *engine, const struct sal_tx *tx, stru
         live->looked_served_ms = served_ms;
         if (live->stood_ms >= STEP_MS || (live->stood_ms && !early)) {
                 int64_t take_ms = live->row.last_take_served_ms + live->stood_ms;
+                int64_t busy_ms = live->row.last_busy_served_ms + live->stood_ms;
                 live->row.last_take_served_ms = take_ms < served_ms ? take_ms : served_ms;
+                live->row.last_busy_served_ms = busy_ms < served_ms ? busy_ms : served_ms;
                 live->stood_ms = 0;
                 live->dirty = true;
         }
@@ -240,6 +242,7 @@ static enum sal_status open_by_lull(struct sal_engine *engine, struct sal_tx *tx
 static enum sal_status complete(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
         struct sal_course course = sal_live_course(engine, live, sal_tx_now_ms(tx));
         struct sal_lull lull = sal_live_lull(engine, tx, live);
+        lull.idle_ms = sal_live_served_ms(engine, live, tx) - sal_live_quiet_since_ms(live);
         if (!sal_course_complete(&course, &lull))
                 return SAL_OK;
         enum sal_status status = sal_live_act(engine, tx, live, SAL_ACT_COMPLETE, NULL);

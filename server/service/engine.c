@@ -225,10 +225,12 @@ enum sal_status sal_engine_load(struct sal_engine *engine, struct sal_tx *tx) {
                 status = load.status;
         for (size_t i = 0; !status && i < engine->count; i++)
                 status = load_sums(engine, tx, engine->live[i]);
-        if (!status)
+        /* The filter only ever learns, and may say yes wrongly: after a rollback it knows enough. */
+        if (!status && !engine->filter_filled)
                 status = sal_offer_each_live_machine(tx, filter_machine, engine->service->filter);
-        if (!status)
+        if (!status && !engine->filter_filled)
                 status = sal_machine_each_special(tx, filter_machine, engine->service->filter);
+        engine->filter_filled = engine->filter_filled || !status;
         if (!status)
                 sal_trust_judge_live(engine, sal_tx_now_ms(tx));
         engine->publish = true;
@@ -251,7 +253,6 @@ static enum sal_status save_tally_row(void *arg, const struct sal_tally_row *row
 
 enum sal_status sal_engine_save(struct sal_engine *engine, struct sal_tx *tx) {
         enum { SAVE_SERVED_MS = 10000 };
-        bool wrote = false;
         for (size_t i = 0; i < engine->count; i++) {
                 struct sal_live *live = engine->live[i];
                 if (!live->dirty)
@@ -263,11 +264,12 @@ enum sal_status sal_engine_save(struct sal_engine *engine, struct sal_tx *tx) {
                 if (status)
                         return status;
                 live->dirty = false;
-                wrote = true;
         }
         int64_t served_ms = sal_engine_served_ms(engine, tx);
         bool stands = engine->mono_base_ms < 0; /* the last that it served: nothing is lost by a stop in good order */
-        if (!wrote && served_ms - engine->served_saved_ms < (stands ? 1 : SAVE_SERVED_MS))
+        /* With every commit that reaches the disk anyway, and every ten seconds. */
+        bool due = served_ms - engine->served_saved_ms >= (stands ? 1 : SAVE_SERVED_MS);
+        if (served_ms == engine->served_saved_ms || (!due && !sal_tx_wrote(tx)))
                 return SAL_OK;
         engine->served_saved_ms = served_ms;
         return sal_setting_put_int(tx, "served_ms", served_ms);

@@ -26,9 +26,10 @@ struct sal_live {
         struct sal_launch *launch;
         struct sal_tally *tally;
         struct sal_limits *limits; /* what operators lay on it beyond the plan; NULL: nothing */
-        /* Known machines that match by their stored facts and hold no offer of this version, by ring; see population.c.
-         */
+        /* Known machines that match by their stored facts and wait, by ring (see population.c): of no held cohort, and
+         * in their present incarnation without an offer of this version but recalled ones. */
         int64_t waiting[SAL_PLAN_MAX_RINGS];
+        int64_t unoffered;        /* known machines that match and were never offered this version, held cohorts too */
         int64_t machines_touched; /* distinct machines that were ever offered this version */
         int64_t reached_touched;  /* of those, known ones within `only` of the limits; used while these narrow */
         int64_t known_before;     /* while the fleet is counted again: how many were known to match until then */
@@ -60,6 +61,7 @@ struct sal_engine {
         int64_t served_base_ms;  /* as of mono_base_ms */
         int64_t mono_base_ms;    /* -1: not ready, served time stands still */
         int64_t served_saved_ms; /* newest value on disk */
+        bool filter_filled;      /* the filter holds every machine that it must; it never forgets one */
         bool publish;            /* the snapshot has to be made anew after the commit */
         bool changed;            /* rings, gates or states changed: held polls want to know */
         enum sal_status begun;   /* of the work at the beginning of this batch */
@@ -148,6 +150,11 @@ struct sal_lull sal_live_lull(const struct sal_engine *engine, const struct sal_
 /* Known machines that it is for: within the limits where these narrow. */
 int64_t sal_live_known_matching(const struct sal_live *live);
 int64_t sal_live_in_flight(const struct sal_live *live);
+/* Campaign's served time from which quiet counts: the newest offer taken, or last unsettled one settled, or machine
+ * told to wait for room. */
+int64_t sal_live_quiet_since_ms(const struct sal_live *live);
+/* Quiet begins anew: somebody waits for room, or the last unsettled offer has just settled. */
+void sal_live_note_busy(const struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live);
 /* The cap of offers in flight, limits included, and whether it lets one be made now. */
 double sal_live_cap(const struct sal_engine *engine, const struct sal_live *live);
 bool sal_live_room(const struct sal_engine *engine, const struct sal_live *live);
@@ -167,7 +174,8 @@ bool sal_offer_recall_due(const struct sal_engine *engine, const struct sal_offe
 void sal_offer_show_recalled(const struct sal_engine *engine, struct sal_offer *offer);
 /* Recalls what is due of one machine, so that its poll finds the truth. */
 enum sal_status sal_machine_recall_due(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine);
-/* Recalls what the machine holds. `applied` offers stay: they run to their end in every case. */
+/* Recalls what the machine holds. `applied` offers stay: they run to their end in every case. To be called while the
+ * machine is taken out of the population (between forget and count). */
 enum sal_status sal_machine_recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                    enum sal_cause cause);
 
@@ -178,12 +186,16 @@ enum sal_status sal_offer_settle(struct sal_engine *engine, struct sal_tx *tx, s
                                  const char *machine_id, enum sal_offer_event event, enum sal_cause recall_cause,
                                  bool *ret_changed);
 /* The same, and the machine's standing follows (back, needs hands, …); the machine's row is written when it changes. An
- * offer whose recall is due is recalled first. */
+ * offer whose recall is due is recalled first. A recall keeps the population right: not to be called for one while the
+ * machine is taken out of it. */
 enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                    struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
                                    bool *ret_changed);
 /* The timer that the offer's state asks for. */
 void sal_offer_set_timer(const struct sal_plan *plan, struct sal_offer *offer);
+/* A recall of a machine that is taken out of the population. */
+enum sal_status sal_machine_take_back(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                      struct sal_offer *offer, enum sal_cause cause);
 /* Works off due timers (deadlines, soaks), bounded; *ret_more: some are left. */
 enum sal_status sal_offers_due(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live, bool *ret_more);
 
@@ -202,6 +214,11 @@ enum sal_status sal_population_count(struct sal_engine *engine, struct sal_tx *t
 enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                                     bool *ret_more);
 void sal_population_restart(struct sal_live *live);
+/* The same as forget and count, of one campaign, when only an offer of it changes. */
+enum sal_status sal_population_forget_one(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                          const struct sal_machine *machine);
+enum sal_status sal_population_count_one(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                         const struct sal_machine *machine);
 
 /* ---- hooks.c ---- */
 extern const struct sal_ledger_hooks sal_service_hooks;

@@ -255,9 +255,9 @@ enum sal_status sal_fleet_delete(const struct sal_act *act, const char *machine_
         enum sal_status status = get_machine(act, machine_id, &machine, reterr);
         if (status)
                 return status;
-        status = sal_machine_recall(act->service->engine, act->tx, &machine, SAL_CAUSE_DELETED);
+        status = sal_population_forget(act->service->engine, act->tx, &machine);
         if (!status)
-                status = sal_population_forget(act->service->engine, act->tx, &machine);
+                status = sal_machine_recall(act->service->engine, act->tx, &machine, SAL_CAUSE_DELETED);
         /* The row stays, so that its old tokens stay refused, also when it is imported again or comes back by its
          * certificate; what it told of itself goes. */
         machine.deleted = true;

@@ -118,7 +118,7 @@ static int64_t lull_wake(const struct sal_live *live, int64_t served_ms) {
                 int64_t left_ms = plan->patience_seconds * 1000 - idle_ms;
                 return plan->manual_advance || plan->patience_seconds < 0 || left_ms <= 0 ? NEVER : left_ms;
         }
-        int64_t left_ms = plan->quiet_seconds * 1000 - idle_ms;
+        int64_t left_ms = plan->quiet_seconds * 1000 - (served_ms - sal_live_quiet_since_ms(live));
         return live->row.unsettled ? NEVER : left_ms > 0 ? left_ms : 0;
 }
 

@@ -172,6 +172,7 @@ static enum sal_status launch(const struct life *life, struct sal_campaign_row *
         row->served_offset_ms = daemon_ms;
         row->served_stopped_ms = life->engine->kill_switch ? daemon_ms : -1;
         row->last_take_served_ms = 0;
+        row->last_busy_served_ms = 0;
         row->fleet_known = -1;
         struct sal_live *live = sal_live_new_take(row, sal_campaign_ref(campaign), served, envelope.len);
         if (!live)

@@ -9,8 +9,7 @@ int64_t sal_live_in_flight(const struct sal_live *live) {
 
 int64_t sal_live_known_matching(const struct sal_live *live) {
         int64_t known = sal_limits_narrows(live->limits) ? live->reached_touched : live->machines_touched;
-        for (size_t i = 0; i < SAL_PLAN_MAX_RINGS; i++)
-                known += live->waiting[i];
+        known += live->unoffered;
         /* A count that has just begun anew must not shrink the pace. */
         return live->scan_done || known > live->known_before ? known : live->known_before;
 }
@@ -38,6 +37,21 @@ struct sal_lull sal_live_lull(const struct sal_engine *engine, const struct sal_
         for (int64_t ring = 0; ring < live->row.rings_open; ring++)
                 lull.waiting_open += live->waiting[ring];
         return lull;
+}
+
+int64_t sal_live_quiet_since_ms(const struct sal_live *live) {
+        const struct sal_campaign_row *row = &live->row;
+        return row->last_busy_served_ms > row->last_take_served_ms ? row->last_busy_served_ms
+                                                                   : row->last_take_served_ms;
+}
+
+void sal_live_note_busy(const struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live) {
+        enum { STEP_MS = 1000 }; /* many may wait: not every poll is worth a row */
+        int64_t served_ms = sal_live_served_ms(engine, live, tx);
+        if (live->row.unsettled && served_ms - live->row.last_busy_served_ms < STEP_MS)
+                return;
+        live->row.last_busy_served_ms = served_ms;
+        live->dirty = true;
 }
 
 double sal_live_cap(const struct sal_engine *engine, const struct sal_live *live) {

@@ -297,7 +297,10 @@ static enum sal_status decide(struct poll_work *work) {
                 snprintf(poll->detail, sizeof poll->detail,
                          "The fix failed in this boot; restart for the next attempt.");
         status = see(work);
-        wait_for(poll, waits_for_slot(work) ? survey->lives[poll->answer.candidate]->launch : NULL);
+        bool waits = waits_for_slot(work);
+        if (waits)
+                sal_live_note_busy(work->engine, work->tx, survey->lives[poll->answer.candidate]);
+        wait_for(poll, waits ? survey->lives[poll->answer.candidate]->launch : NULL);
         if (status || poll->answer.reason != SAL_REASON_OFFERED)
                 return status;
         struct sal_live *live = survey->lives[poll->answer.candidate];
@@ -327,7 +330,7 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
                 if (status == SAL_E_NOT_FOUND || status == SAL_E_UNAUTHENTICATED)
                         status = SAL_OK; /* a bad item never fails the poll */
         }
-        work.stale = !status && sal_boot_is_stale(&work.machine, poll->boot_id, poll->arrived_ms);
+        work.stale = !status && sal_boot_is_stale(&work.machine, poll->boot_id, poll->arrived_ms, sal_tx_now_ms(tx));
         work.survey.asker.stale_boot = poll->stale = work.stale;
         if (!status)
                 status = settle_new_boot(&work);

@@ -32,7 +32,7 @@ struct sal_sighting {
 
 /* True when a newer boot of the machine is known: boot_id was seen before it, or was sent (at_ms) before it was seen.
  */
-bool sal_boot_is_stale(const struct sal_machine *machine, const char *boot_id, int64_t at_ms);
+bool sal_boot_is_stale(const struct sal_machine *machine, const char *boot_id, int64_t at_ms, int64_t now_ms);
 
 /* Writes the machine when something changed (or its last sighting is over 30 s old), and keeps the population right. */
 enum sal_status sal_machine_see(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,

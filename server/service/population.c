@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Population: how many known machines match a live campaign by their stored facts and hold no offer of it yet, by ring,
- * and how many hold one; where an operator's limits narrow, of the machines within these only.
+ * Population: how many known machines match a live campaign by their stored facts and wait for it, by ring, how many
+ * were never offered it, and how many were; where an operator's limits narrow, of the machines within these only.
  *
  * The fleet is counted once per campaign, piece by piece, in order of the machines' rows; from then on every change of
  * a machine is taken out before and put in after, so the counts stay exact without another look at the fleet.
@@ -15,15 +15,27 @@
 
 enum { SCAN_PIECE = 256 };
 
+/* What the offers of one version say of a machine. */
+struct past {
+        const struct sal_machine *machine;
+        bool offered; /* at all: it is no new machine to this version */
+        bool served;  /* in its present incarnation, and that was not taken back: it does not wait any more */
+};
+
 /* An outcome that came without an offer is none: it must not change who is known to wait. */
 static bool see_offer(void *arg, const struct sal_offer *offer) {
-        *(bool *)arg = !offer->offline;
-        return offer->offline;
+        struct past *past = arg;
+        if (offer->offline)
+                return true;
+        past->offered = true;
+        past->served |= offer->incarnation == past->machine->incarnation &&
+                        (offer->state != SAL_OFFER_RECALLED || offer->late_applied);
+        return !past->served;
 }
 
-static enum sal_status has_offer(const struct sal_engine *engine, struct sal_tx *tx, const struct sal_live *live,
-                                 const struct sal_machine *machine, bool *ret) {
-        *ret = false;
+static enum sal_status look_back(const struct sal_engine *engine, struct sal_tx *tx, const struct sal_live *live,
+                                 const struct sal_machine *machine, struct past *ret) {
+        *ret = (struct past){.machine = machine};
         if (!sal_filter_test(engine->service->filter, machine->id))
                 return SAL_OK;
         return sal_offer_each_of_machine(tx, machine->row, live->row.row, 0, see_offer, ret);
@@ -61,25 +73,38 @@ static enum sal_status is_reached(struct sal_tx *tx, const struct sal_campaign *
         return status ? status : reach.status;
 }
 
-/* Adds `step` to the ring's count when the machine is one that waits for this campaign. */
+/* True when the campaign is for the machine, by what is known of it. */
+static bool is_for(const struct sal_live *live, const struct sal_machine *machine, const struct sal_facts *facts) {
+        return sal_campaign_live(live->row.state) && !machine->deleted && !machine->opt_out && !machine->anonymous &&
+               sal_selector_match(live->launch->campaign->match, facts) &&
+               sal_limits_reach_text(live->limits, machine->id, machine->labels);
+}
+
+/* Adds `step` to what counts the machine. */
 static enum sal_status change(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                               const struct sal_machine *machine, const struct sal_facts *facts, int64_t step) {
         const struct sal_campaign *campaign = live->launch->campaign;
-        if (!sal_campaign_live(live->row.state) || machine->deleted || machine->opt_out || machine->anonymous ||
-            !sal_selector_match(campaign->match, facts) || cohort_held(live, facts) ||
-            !sal_limits_reach_text(live->limits, machine->id, machine->labels))
+        if (!is_for(live, machine, facts))
                 return SAL_OK;
-        bool offered, reached = false;
-        enum sal_status status = has_offer(engine, tx, live, machine, &offered);
-        if (!status && offered)
+        struct past past;
+        bool reached = false;
+        enum sal_status status = look_back(engine, tx, live, machine, &past);
+        if (!status && past.offered)
                 live->reached_touched += step;
-        if (!status && !offered)
+        if (!status && !past.served)
                 status = is_reached(tx, campaign, machine, &reached);
         if (status || !reached)
                 return status;
-        live->waiting[sal_ring_of(&campaign->plan, campaign->id, machine->id, machine->pin)] += step;
+        if (!past.offered)
+                live->unoffered += step;
+        if (!cohort_held(live, facts))
+                live->waiting[sal_ring_of(&campaign->plan, campaign->id, machine->id, machine->pin)] += step;
         live->review = true;
         return SAL_OK;
+}
+
+static bool is_counted(const struct sal_live *live, const struct sal_machine *machine) {
+        return live->scan_done || machine->row <= live->scan_row;
 }
 
 static enum sal_status change_all(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine,
@@ -90,10 +115,19 @@ static enum sal_status change_all(struct sal_engine *engine, struct sal_tx *tx, 
         enum sal_status status = sal_facts_parse_text(machine->facts, &facts);
         for (size_t i = 0; !status && i < engine->count; i++) {
                 struct sal_live *live = engine->live[i];
-                if (live->scan_done || machine->row <= live->scan_row)
+                if (is_counted(live, machine))
                         status = change(engine, tx, live, machine, facts, step);
         }
         return status;
+}
+
+static enum sal_status change_one(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                  const struct sal_machine *machine, int64_t step) {
+        if (!machine->facts || !is_counted(live, machine) || !sal_campaign_live(live->row.state))
+                return SAL_OK;
+        sal_auto(sal_facts) struct sal_facts *facts = NULL;
+        enum sal_status status = sal_facts_parse_text(machine->facts, &facts);
+        return status ? status : change(engine, tx, live, machine, facts, step);
 }
 
 enum sal_status sal_population_forget(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine) {
@@ -102,6 +136,16 @@ enum sal_status sal_population_forget(struct sal_engine *engine, struct sal_tx *
 
 enum sal_status sal_population_count(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine) {
         return change_all(engine, tx, machine, +1);
+}
+
+enum sal_status sal_population_forget_one(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                          const struct sal_machine *machine) {
+        return change_one(engine, tx, live, machine, -1);
+}
+
+enum sal_status sal_population_count_one(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                                         const struct sal_machine *machine) {
+        return change_one(engine, tx, live, machine, +1);
 }
 
 struct scan {
@@ -151,7 +195,7 @@ enum sal_status sal_population_scan(struct sal_engine *engine, struct sal_tx *tx
 void sal_population_restart(struct sal_live *live) {
         live->known_before = sal_live_known_matching(live);
         memset(live->waiting, 0, sizeof live->waiting);
-        live->reached_touched = 0;
+        live->reached_touched = live->unoffered = 0;
         live->scan_row = 0;
         live->scan_done = false;
 }

@@ -98,11 +98,8 @@ enum sal_status sal_machine_recall(struct sal_engine *engine, struct sal_tx *tx,
         if (!machine->row)
                 return SAL_OK;
         enum sal_status status = machine_offers(tx, machine, &offers);
-        for (size_t i = 0; !status && i < offers.count; i++) {
-                bool changed;
+        for (size_t i = 0; !status && i < offers.count; i++)
                 if (sal_offer_unsettled(offers.items[i].state))
-                        status = sal_machine_settle(engine, tx, machine, &offers.items[i], SAL_EVENT_RECALLED, cause,
-                                                    &changed);
-        }
+                        status = sal_machine_take_back(engine, tx, machine, &offers.items[i], cause);
         return status;
 }

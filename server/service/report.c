@@ -40,12 +40,18 @@ static enum sal_status record(struct sal_engine *engine, struct sal_tx *tx, cons
         if (status || report->accepted)
                 return status;
         const struct sal_live *live = sal_engine_by_row(engine, offer->campaign_row);
+        struct sal_campaign_row ended = {0};
+        const struct sal_campaign_row *row = live ? &live->row : &ended;
+        if (!live)
+                status = sal_campaign_row_get_row(tx, offer->campaign_row, &ended);
+        if (status)
+                return status;
         char detail[96];
         snprintf(detail, sizeof detail, "{\"stage\":\"%s\",\"accepted\":false}", report->stage);
         struct sal_journal_entry entry = {.at_ms = sal_tx_now_ms(tx),
                                           .type = SAL_JOURNAL_REPORT,
-                                          .campaign = live ? live->row.id : NULL,
-                                          .version = live ? live->row.version : 0,
+                                          .campaign = row->id,
+                                          .version = row->version,
                                           .machine_id = machine->id,
                                           .offer_row = offer->row,
                                           .detail = detail};
@@ -56,8 +62,7 @@ static enum sal_status record(struct sal_engine *engine, struct sal_tx *tx, cons
 static bool is_late_applied(const struct sal_offer *offer, enum sal_offer_event event) {
         return (event == SAL_EVENT_REPORT_APPLIED || event == SAL_EVENT_REPORT_HEALTHY) && !offer->late_applied &&
                (offer->state == SAL_OFFER_RECALLED ||
-                (offer->state == SAL_OFFER_FAILED && offer->cause != SAL_CAUSE_RELAPSED &&
-                 offer->cause != SAL_CAUSE_REPORTED));
+                (offer->state == SAL_OFFER_FAILED && offer->cause != SAL_CAUSE_RELAPSED));
 }
 
 /* Whom an undoing campaign reaches may grow by this machine. */
@@ -68,6 +73,17 @@ static enum sal_status note_late_applied(struct sal_engine *engine, struct sal_t
         if (!status)
                 status = sal_offer_update(tx, offer);
         return status ? status : sal_population_count(engine, tx, machine);
+}
+
+/* It says that it is up, though too late to count: nobody has to go there any more. */
+static enum sal_status note_late_healthy(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                         const struct sal_offer *offer) {
+        const struct sal_live *live = sal_engine_by_row(engine, offer->campaign_row);
+        if (machine->standing == SAL_STANDING_BACK || (live && live->launch->campaign->drill))
+                return SAL_OK;
+        machine->standing = SAL_STANDING_BACK;
+        machine->standing_reason[0] = '\0';
+        return sal_machine_update(tx, machine);
 }
 
 enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
@@ -88,9 +104,10 @@ enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, st
         if (in_time) {
                 status = sal_machine_settle(engine, tx, machine, &offer, report->event, SAL_CAUSE_NONE,
                                             &report->accepted);
-                if (!status && !report->accepted && is_late_applied(&offer, report->event)) {
+                if (!status && !report->accepted && report->event == SAL_EVENT_REPORT_HEALTHY)
+                        status = note_late_healthy(engine, tx, machine, &offer);
+                if (!status && !report->accepted && is_late_applied(&offer, report->event))
                         status = note_late_applied(engine, tx, machine, &offer);
-                }
         }
         sal_offer_show_recalled(engine, &offer);
         report->state = sal_offer_state_name(offer.state);

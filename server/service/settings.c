@@ -89,7 +89,8 @@ enum sal_status sal_kill_switch_show(const struct sal_act *act, json_t **ret, st
 
 static enum sal_status switch_campaigns(const struct sal_act *act, const char *verdict, const char *reason) {
         struct sal_engine *engine = act->service->engine;
-        enum sal_status status = SAL_OK;
+        enum sal_status status =
+                sal_campaign_ended_clocks(act->tx, engine->kill_switch, sal_engine_served_ms(engine, act->tx));
         for (size_t i = 0; !status && i < engine->count; i++) {
                 struct sal_live *live = engine->live[i];
                 sal_live_set_clock(engine, live, act->tx);

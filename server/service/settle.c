@@ -145,8 +145,8 @@ void sal_offer_set_timer(const struct sal_plan *plan, struct sal_offer *offer) {
 }
 
 /* The sums of who is unsettled follow the change. */
-static void count_change(struct sal_engine *engine, struct sal_live *live, const struct sal_offer *offer,
-                         const struct sal_offer *before) {
+static void count_change(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
+                         const struct sal_offer *offer, const struct sal_offer *before) {
         bool settled = sal_offer_unsettled(before->state) && !sal_offer_unsettled(offer->state);
         if (settled && offer->excluded && offer->period == live->row.period)
                 live->excluded_unsettled--;
@@ -154,6 +154,8 @@ static void count_change(struct sal_engine *engine, struct sal_live *live, const
                 live->anonymous_unsettled--;
                 engine->anonymous_unsettled--;
         }
+        if (settled && live->row.unsettled == 0)
+                sal_live_note_busy(engine, tx, live);
         live->dirty = true;
         live->review = true;
         live->next_due_served_ms = -2;
@@ -218,7 +220,7 @@ enum sal_status sal_offer_settle(struct sal_engine *engine, struct sal_tx *tx, s
         enum sal_status status = sal_offer_update(tx, offer);
         if (!status)
                 status = journal_change(tx, &live->row, offer, machine_id, plan->rings[offer->ring].name);
-        count_change(engine, live, offer, &before);
+        count_change(engine, tx, live, offer, &before);
         return status ? status : follow(engine, tx, live, offer, &before);
 }
 
@@ -260,16 +262,34 @@ static enum sal_status settle(struct sal_engine *engine, struct sal_tx *tx, stru
         return sal_machine_update(tx, machine);
 }
 
+enum sal_status sal_machine_take_back(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                                      struct sal_offer *offer, enum sal_cause cause) {
+        bool changed;
+        sal_offer_recall_due(engine, offer, &cause);
+        return settle(engine, tx, machine, offer, SAL_EVENT_RECALLED, cause, &changed);
+}
+
+/* Who is recalled waits again. */
+static enum sal_status recall(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
+                              struct sal_offer *offer, enum sal_cause cause, bool *ret_changed) {
+        struct sal_live *live = sal_engine_by_row(engine, offer->campaign_row);
+        enum sal_status status = live ? sal_population_forget_one(engine, tx, live, machine) : SAL_OK;
+        if (!status)
+                status = settle(engine, tx, machine, offer, SAL_EVENT_RECALLED, cause, ret_changed);
+        return status || !live ? status : sal_population_count_one(engine, tx, live, machine);
+}
+
 enum sal_status sal_machine_settle(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                    struct sal_offer *offer, enum sal_offer_event event, enum sal_cause recall_cause,
                                    bool *ret_changed) {
         enum sal_cause due;
         if (sal_offer_recall_due(engine, offer, &due)) {
-                enum sal_status status = settle(engine, tx, machine, offer, SAL_EVENT_RECALLED, due, ret_changed);
+                enum sal_status status = recall(engine, tx, machine, offer, due, ret_changed);
                 if (status || event == SAL_EVENT_RECALLED)
                         return status;
         }
-        return settle(engine, tx, machine, offer, event, recall_cause, ret_changed);
+        return event == SAL_EVENT_RECALLED ? recall(engine, tx, machine, offer, recall_cause, ret_changed)
+                                           : settle(engine, tx, machine, offer, event, recall_cause, ret_changed);
 }
 
 /* ---- timers ---- */

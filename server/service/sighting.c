@@ -75,13 +75,15 @@ static bool same_text(const char *a, const char *b) {
         return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-bool sal_boot_is_stale(const struct sal_machine *machine, const char *boot_id, int64_t at_ms) {
+bool sal_boot_is_stale(const struct sal_machine *machine, const char *boot_id, int64_t at_ms, int64_t now_ms) {
         if (!machine->boot_id[0] || strcmp(machine->boot_id, boot_id) == 0)
                 return false;
         for (int i = 0; i < SAL_EARLIER_BOOTS; i++)
                 if (strcmp(machine->earlier_boots[i], boot_id) == 0)
                         return true;
-        return at_ms < machine->last_seen_ms && machine->last_seen_ms - at_ms <= LATE_MAX_MS;
+        /* A last sighting in the future: the wall clock was set back, and tells nothing. */
+        return machine->last_seen_ms <= now_ms && at_ms < machine->last_seen_ms &&
+               machine->last_seen_ms - at_ms <= LATE_MAX_MS;
 }
 
 static void begin_boot(struct sal_machine *machine, const char *boot_id) {
@@ -133,8 +135,9 @@ enum sal_status sal_touch_run(struct sal_service *service, struct sal_tx *tx, co
                 return status;
         /* It was gathered for some seconds; what the ledger has seen since then is newer. (Were the difference large,
          * the wall clock would have been set back, and this is the newest there is.) */
-        int64_t late_ms = machine.last_seen_ms - touch->at_ms;
-        if ((late_ms > 0 && late_ms <= LATE_MAX_MS) || sal_boot_is_stale(&machine, touch->boot_id, touch->at_ms)) {
+        int64_t late_ms = machine.last_seen_ms - touch->at_ms, now_ms = sal_tx_now_ms(tx);
+        bool late = machine.last_seen_ms <= now_ms && late_ms > 0 && late_ms <= LATE_MAX_MS;
+        if (late || sal_boot_is_stale(&machine, touch->boot_id, touch->at_ms, now_ms)) {
                 sal_machine_done(&machine);
                 return SAL_OK;
         }

@@ -27,6 +27,7 @@ static void assert_same_row(const struct sal_campaign_row *a, const struct sal_c
                 {a->recall_row, b->recall_row},
                 {a->recall_cause, b->recall_cause},
                 {a->fleet_known, b->fleet_known},
+                {a->last_busy_served_ms, b->last_busy_served_ms},
         };
         for (size_t i = 0; i < SAL_ARRAY_LEN(pairs); i++)
                 assert_int_equal(pairs[i][0], pairs[i][1]);
@@ -69,6 +70,7 @@ static enum sal_status round_trip(struct sal_tx *tx, void *arg) {
                                     &changed.not_applicable,
                                     &changed.recalled,
                                     &changed.recall_row,
+                                    &changed.last_busy_served_ms,
                                     &changed.served_stopped_ms};
         for (size_t i = 0; i < SAL_ARRAY_LEN(numbers); i++)
                 *numbers[i] = (int64_t)i + 1;

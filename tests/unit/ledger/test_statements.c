@@ -9,6 +9,8 @@ static const struct {
         {SAL_SQL_MACHINE_COUNTS, "SCAN machine_count"},
         {SAL_SQL_OFFER_EACH_OF_MACHINE, "USE TEMP B-TREE FOR ORDER BY"}, /* one machine has a handful of offers */
         {SAL_SQL_OFFER_SERVED_NOW, "SCAN campaign"},
+        {SAL_SQL_CAMPAIGN_ENDED_STAND, "SCAN campaign"},
+        {SAL_SQL_CAMPAIGN_ENDED_RUN, "SCAN campaign"},
         {SAL_SQL_OFFER_MACHINES_REACH, "SCAN c"},
         /* The index holds the wanted rows only. */
         {SAL_SQL_MACHINE_EACH_SPECIAL, "SCAN machine USING COVERING INDEX machine_special"},

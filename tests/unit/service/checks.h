@@ -63,8 +63,8 @@ struct recount {
         struct sal_tx *tx;
         const struct sal_live *live;
         const struct sal_machine *machine;
-        int64_t waiting[SAL_PLAN_MAX_RINGS], reached_touched;
-        bool has_offer, touched; /* of the machine at hand */
+        int64_t waiting[SAL_PLAN_MAX_RINGS], reached_touched, unoffered;
+        bool has_offer, served, touched; /* of the machine at hand */
 };
 
 static inline bool recount_offer(void *arg, const struct sal_offer *offer) {
@@ -73,6 +73,10 @@ static inline bool recount_offer(void *arg, const struct sal_offer *offer) {
         struct sal_campaign_row row = {0};
         if (offer->campaign_row == recount->live->row.row && !offer->offline)
                 recount->has_offer = true;
+        if (offer->campaign_row == recount->live->row.row && !offer->offline &&
+            offer->incarnation == recount->machine->incarnation &&
+            (strcmp(sal_offer_state_name(offer->state), "recalled") || offer->late_applied))
+                recount->served = true;
         assert_ok(sal_campaign_row_get_row(recount->tx, offer->campaign_row, &row));
         const char *state = sal_offer_state_name(offer->state), *cause = sal_cause_name(offer->cause);
         bool reached = !strcmp(state, "applied") || !strcmp(state, "succeeded") || !strcmp(cause, "relapsed") ||
@@ -91,14 +95,16 @@ static inline bool recount_machine(void *arg, const struct sal_machine *machine)
         if (machine->facts)
                 assert_ok(sal_facts_parse_text(machine->facts, &facts));
         if (!machine->facts || machine->opt_out || machine->anonymous || !sal_selector_match(campaign->match, facts) ||
-            sal_tally_held(recount->live->tally, sal_cohorts_of(&campaign->plan, facts, cohorts), cohorts) ||
             !sal_limits_reach_text(recount->live->limits, machine->id, machine->labels))
                 return true;
         recount->machine = machine;
-        recount->has_offer = recount->touched = false;
+        recount->has_offer = recount->served = recount->touched = false;
         assert_ok(sal_offer_each_of_machine(recount->tx, machine->row, 0, 0, recount_offer, recount));
         recount->reached_touched += recount->has_offer;
-        if (!recount->has_offer && (!campaign->undoes || recount->touched))
+        bool reached = !campaign->undoes || recount->touched;
+        recount->unoffered += !recount->has_offer && reached;
+        if (!recount->served && reached &&
+            !sal_tally_held(recount->live->tally, sal_cohorts_of(&campaign->plan, facts, cohorts), cohorts))
                 recount->waiting[sal_ring_of(&campaign->plan, campaign->id, machine->id, machine->pin)]++;
         return true;
 }
@@ -112,6 +118,7 @@ static inline enum sal_status recount_job(struct world *w, struct sal_tx *tx, vo
                 assert_true(recount.live->scan_done);
                 assert_ok(sal_machine_each(tx, 0, -1, 0, recount_machine, &recount));
                 assert_int_equal(recount.reached_touched, recount.live->reached_touched);
+                assert_int_equal(recount.unoffered, recount.live->unoffered);
                 for (int ring = 0; ring < SAL_PLAN_MAX_RINGS; ring++)
                         if (recount.waiting[ring] != recount.live->waiting[ring])
                                 fail_msg("%s ring %d: %" PRId64 " wait, the engine says %" PRId64, recount.live->row.id,

@@ -213,6 +213,9 @@ static void completion(void **state) {
         pass(w, 200);
         assert_state(w, "fix", "active"); /* one is unsettled */
         assert_true(report(w, "two-0002", offer, "healthy"));
+        pass(w, 119); /* whoever waited for its slot has as long as anybody to ask again */
+        assert_state(w, "fix", "active");
+        pass(w, 1);
         assert_state(w, "fix", "completed");
         for (int late = 1; late <= 22; late++) {
                 char name[24];
