@@ -124,7 +124,7 @@ static void tell_offered(const struct sal_why *why, struct sal_buf *out) {
                 sal_buf_printf(out, " (attempt %" PRId64 " of %" PRId64 ") since ", why->own->attempt,
                                plan_of(why)->max_attempts);
                 put_time(out, why->own->made_ms, why->now_ms);
-                sal_buf_puts(out, " and is told so again");
+                sal_buf_puts(out, " and gets it again with each poll");
                 put_due(why, why->own, out);
                 sal_buf_putc(out, '.');
                 return;
@@ -417,12 +417,12 @@ static void put_campaign(const struct sal_why *why, struct sal_buf *out) {
 void sal_why_headline(const struct sal_why_all *all, struct sal_buf *out) {
         switch (all->answer.reason) {
         case SAL_REASON_KILL_SWITCH:
-                sal_buf_puts(out, "The kill switch is on: nothing is offered to anybody");
+                sal_buf_puts(out, "The kill switch is on");
                 if (all->kill_reason && *all->kill_reason) {
-                        sal_buf_puts(out, "; ");
+                        sal_buf_puts(out, ", ");
                         put_quoted(out, all->kill_reason);
                 }
-                sal_buf_putc(out, '.');
+                sal_buf_puts(out, ": nothing is offered to anybody.");
                 return;
         case SAL_REASON_OPTED_OUT:
                 tell_opted_out(NULL, out);

@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Reads are bounded: so many offers under way are looked at one by one, over all campaigns of an explanation, and so
- * many decisions of a campaign. */
-enum { PENDING_MAX = 512, PENDING_BUDGET = 1024, DECISIONS_MAX = 2000 };
+/* So many offers under way are looked at one by one: of one campaign, and over all of an explanation. */
+enum { PENDING_MAX = 512, PENDING_BUDGET = 1024 };
 
 /* ---- offers ---- */
 
@@ -119,11 +118,11 @@ static enum sal_status put_decision(const struct sal_explanation *explanation, s
                 status = sal_journal_each(tx, row->halt_decision - 1, 1, see_decision, &newest);
         } else if (state == SAL_CAMPAIGN_PAUSED) {
                 newest.mark = "\"verdict\":\"pause\"";
-                status = sal_journal_each_decision(tx, row->id, row->version, 0, DECISIONS_MAX, see_decision, &newest);
+                status = sal_journal_each_decision(tx, row->id, row->version, 0, 0, see_decision, &newest);
         } else if (ret->why.cohort) {
                 newest.mark = "\"verdict\":\"hold_cohort\"";
                 newest.cohort = ret->why.cohort;
-                status = sal_journal_each_decision(tx, row->id, row->version, 0, DECISIONS_MAX, see_decision, &newest);
+                status = sal_journal_each_decision(tx, row->id, row->version, 0, 0, see_decision, &newest);
         }
         ret->decision_json = newest.json;
         if (!status && newest.json)

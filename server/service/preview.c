@@ -249,13 +249,19 @@ static json_t *page_view(struct preview *preview, bool more) {
                                  (json_int_t)preview->done, "exhausted", (json_int_t)preview->exhausted,
                                  "not_applicable", (json_int_t)preview->not_applicable, "holds_another",
                                  (json_int_t)preview->holds_another, "cohort_held", (json_int_t)preview->cohort_held);
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:s?}", "looked_at",
-                         (json_int_t)preview->looked_at, "matching", (json_int_t)preview->matching, "not_matching",
-                         (json_int_t)preview->not_matching, "opted_out", (json_int_t)preview->opted_out, "limited_out",
-                         (json_int_t)preview->limited_out, "anonymous", (json_int_t)preview->anonymous, "rings", rings,
-                         "of_matching", past, "reasons", reasons_view(preview), "known_so_far", (json_int_t)known,
-                         "first_offers", (json_int_t)first_offers(preview, known), "sample", preview->sample,
-                         "next_cursor", more ? cursor : NULL);
+        json_t *view =
+                json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:s?}", "looked_at",
+                          (json_int_t)preview->looked_at, "matching", (json_int_t)preview->matching, "not_matching",
+                          (json_int_t)preview->not_matching, "opted_out", (json_int_t)preview->opted_out, "limited_out",
+                          (json_int_t)preview->limited_out, "anonymous", (json_int_t)preview->anonymous, "rings", rings,
+                          "of_matching", past, "reasons", reasons_view(preview), "known_so_far", (json_int_t)known,
+                          "first_offers", (json_int_t)first_offers(preview, known), "sample", preview->sample,
+                          "next_cursor", more ? cursor : NULL);
+        if (view && preview->live) {
+                json_object_set_new(view, "in_flight", json_integer(sal_live_in_flight(preview->live)));
+                json_object_set_new(view, "cap", json_real(sal_live_cap(preview->act->service->engine, preview->live)));
+        }
+        return view;
 }
 
 /* Drafts may have limits too. */

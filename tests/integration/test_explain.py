@@ -246,7 +246,7 @@ def test_kill_switch(server, facts):
     machine.take(facts=facts)
     server.admin.kill_switch(True)
     said = agree(server, machine, facts, ("wait", "kill_switch"))
-    assert said["sentence"] == 'The kill switch is on: nothing is offered to anybody; "test".'
+    assert said["sentence"] == 'The kill switch is on, "test": nothing is offered to anybody.'
     assert of(said, campaign)["offers"][0]["due"]["at"] is None  # its time stands still
 
 

@@ -60,8 +60,10 @@ static void add_page(json_t *sum, const json_t *page) {
         const json_t *others = json_object_get(page, "sample");
         for (size_t i = 0; i < json_array_size(others) && json_array_size(sample) < SAMPLE_ITEMS; i++)
                 json_array_append(sample, json_array_get(others, i));
-        if (json_object_get(page, "first_offers")) /* of all machines up to this page */
-                json_object_set(sum, "first_offers", json_object_get(page, "first_offers"));
+        static const char *const newest[] = {"first_offers", "in_flight", "cap"}; /* of all machines up to this page */
+        for (size_t i = 0; i < SAL_ARRAY_LEN(newest); i++)
+                if (json_object_get(page, newest[i]))
+                        json_object_set(sum, newest[i], json_object_get(page, newest[i]));
 }
 
 /* The most machines first. */
@@ -154,7 +156,10 @@ static void print_sentence(FILE *stream, const char *campaign, const json_t *pre
                        sal_number(preview, "looked_at"));
         if (behind > 0)
                 sal_buf_printf(&text, ", of which %" PRId64 " can still be offered it", matching - behind);
-        if (json_object_get(preview, "first_offers"))
+        if (json_object_get(preview, "cap"))
+                sal_buf_printf(&text, "; %" PRId64 " are in flight, cap %" PRId64, sal_number(preview, "in_flight"),
+                               sal_number(preview, "cap"));
+        else if (json_object_get(preview, "first_offers"))
                 sal_buf_printf(&text, "; it starts with %" PRId64 " in flight", first);
         sal_buf_putc(&text, '.');
         sal_wrap_put(stream, sal_wrap_columns(stream), "reach", text.data ? text.data : "");

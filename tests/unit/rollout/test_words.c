@@ -97,13 +97,11 @@ static void an_offer(void **state) {
         assert_says(&s, "Its next poll gets it, attempt 1 of 2: ring broad is open, 3 in flight, cap 5.");
         s.why.answer.offer = false;
         s.why.own = &s.own;
-        assert_says(&s,
-                    "The machine holds offer o7 (attempt 1 of 2) since 2024-07-19T05:55:00Z (5 min ago) and is told so "
-                    "again.");
+        assert_says(&s, "The machine holds offer o7 (attempt 1 of 2) since 2024-07-19T05:55:00Z (5 min ago) and gets "
+                        "it again with each poll.");
         s.own.due_ms = NOW + 55 * MINUTE_MS + 999;
-        assert_says(&s,
-                    "The machine holds offer o7 (attempt 1 of 2) since 2024-07-19T05:55:00Z (5 min ago) and is told so "
-                    "again; it is taken as silent at 2024-07-19T06:55:00Z (in 55 min).");
+        assert_says(&s, "The machine holds offer o7 (attempt 1 of 2) since 2024-07-19T05:55:00Z (5 min ago) and gets "
+                        "it again with each poll; it is taken as silent at 2024-07-19T06:55:00Z (in 55 min).");
 }
 
 static void what_it_has_behind_it(void **state) {
@@ -309,7 +307,7 @@ static void over_all_campaigns(void **state) {
         all.answer = (struct sal_answer){.reason = SAL_REASON_KILL_SWITCH, .candidate = -1};
         headline(&all, "The kill switch is on: nothing is offered to anybody.");
         all.kill_reason = "fire";
-        headline(&all, "The kill switch is on: nothing is offered to anybody; \"fire\".");
+        headline(&all, "The kill switch is on, \"fire\": nothing is offered to anybody.");
 }
 
 /* Every reason has a sentence of its own that ends with a full stop, even when nothing is known. */
