@@ -117,6 +117,23 @@ static void print_fewest(void) {
                (long long)fewest(1100, false, sal_bound_all(&plan, 0)));
 }
 
+/* Machines that fail one after another from the first of a block on. */
+static int64_t fewest_in_a_row(int64_t block) {
+        for (int64_t n = 1; n <= 32; n++)
+                if (sal_ln_e(&plan, n, n, 0) >= sal_bound_block(&plan, 0, 0, block))
+                        return n;
+        return -1;
+}
+
+static void print_fewest_of_blocks(void) {
+        static const int64_t blocks[] = {1, 2, 31, 312, 31250};
+        printf("\nfewest failures that halt by a block of 32, of all its offers, and one after another\n");
+        for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+                printf("  block %6lld: %3lld %3lld\n", (long long)blocks[i],
+                       (long long)fewest(32, false, sal_bound_block(&plan, 0, 0, blocks[i])),
+                       (long long)fewest_in_a_row(blocks[i]));
+}
+
 static void print_bounds(void) {
         printf("\nbounds ln(2/(c a)) after k resumes, no cohorts:");
         for (int k = 0; k < 4; k++)
@@ -187,6 +204,7 @@ int main(void) {
         print_wealth();
         print_fewest();
         print_fewest_of_cohorts();
+        print_fewest_of_blocks();
         print_bounds();
         print_advance();
         print_small_fleet();
