@@ -55,7 +55,7 @@ enum sal_directive sal_reason_directive(enum sal_reason reason) {
 
 static const char unlisted_sentence[] =
         "The fix is there, but no signed list that this machine could verify names it yet.";
-static const char outside_sentence[] = "An operator has limited this fix to other machines for now.";
+static const char outside_sentence[] = "At present an operator limits this fix to other machines.";
 
 static const char *window_sentence(int64_t opens_ms, char text[static SAL_ANSWER_SENTENCE_BYTES]) {
         char time[SAL_TIME_BYTES];

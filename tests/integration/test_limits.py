@@ -14,7 +14,7 @@ from test_wait import Held, wait_held
 
 RINGS = [{"name": "first", "share": 0.5, "soak_seconds": 0, "growth": 20},
          {"name": "second", "share": 0.5, "soak_seconds": 0, "growth": 20}]
-OUTSIDE = "An operator has limited this fix to other machines for now."
+OUTSIDE = "At present an operator limits this fix to other machines."
 NOT_NOW = "An operator lets this fix out at set times only; the next begins at "
 
 

@@ -7,27 +7,13 @@
 #include <signal.h>
 
 const struct sal_command *const sal_command_groups[] = {
-        sal_commands_setup,
-        sal_commands_key,
-        sal_commands_draft,
-        sal_commands_sign,
-        sal_commands_outside,
-        sal_commands_view,
-        sal_commands_life,
-        sal_commands_limits,
-        sal_commands_watch,
-        sal_commands_machine,
-        sal_commands_token,
-        sal_commands_kill_switch,
-        sal_commands_export,
-        sal_commands_journal,
-        sal_commands_settings,
-        sal_commands_artifact,
-        sal_commands_ceremony,
-        sal_commands_trust_online,
-        sal_commands_bundle,
-        sal_commands_status,
-        NULL,
+        sal_commands_setup,    sal_commands_key,      sal_commands_draft,
+        sal_commands_sign,     sal_commands_outside,  sal_commands_view,
+        sal_commands_life,     sal_commands_limits,   sal_commands_watch,
+        sal_commands_machine,  sal_commands_token,    sal_commands_kill_switch,
+        sal_commands_export,   sal_commands_journal,  sal_commands_settings,
+        sal_commands_artifact, sal_commands_ceremony, sal_commands_trust_online,
+        sal_commands_bundle,   sal_commands_status,   NULL,
 };
 
 /* The folder: -C, else $SALVOR_DIR, else the present one when it holds a configuration. */
