@@ -18,7 +18,7 @@ class Decisions:
         self.must(due.kind == "advance" or e["silent"] == due.silent, "not the silent ones of", due)
         self.must(near(e["ln_e"], due.ln_e) and near(e["bound"], due.bound), "not the numbers of", due)
         self.must(e.get("block") == due.block, "not the block of", due)
-        self.count("decision " + due.kind)
+        self.count("decision " + due.kind + (" by a block" if due.block else ""))
 
     def decide_hold_cohort(self, d, campaign):
         rollout = campaign.rollout

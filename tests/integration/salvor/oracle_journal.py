@@ -37,6 +37,10 @@ STATES = {  # state -> the states it may come from
 }
 
 
+BESIDE = {"paused": "pause", "halted": "halt", "active": "resume", "completed": "complete", "withdrawn": "withdraw",
+          "expired": "expire"}
+
+
 class Disagreement(AssertionError):
     pass
 
@@ -79,6 +83,7 @@ class Campaign:
     newest_halt: object = None
     pending: object = None      # Verdict that must come next
     last_hold: object = None    # evidence
+    owes: object = None         # verdict of the decision that must stand beside the change of state
     ask: bool = False           # F or Z rose or S fell, or a cohort was held: the halt rule is to be asked
     known: tuple = (0, 10**9)   # machines that are known and match: at least, at most
     members: set = field(default_factory=set)  # ids of such as match for certain and are in no cohort
@@ -161,6 +166,9 @@ class World(Decisions):
                       "due and not there:", campaign.pending)
             if kind != "recalled":
                 self.no_advance_due(campaign)
+        if campaign and campaign.owes and kind not in ("recalled", "admin"):
+            self.must(kind == "decision" and event["decision"]["verdict"] == campaign.owes, "not beside its state:", campaign.owes)
+            campaign.owes = None
         getattr(self, f"on_{kind}", self.on_offer_event)(event, campaign)
         if campaign and kind not in ("admin", "report", "recalled"):
             self.look(campaign)
@@ -185,6 +193,7 @@ class World(Decisions):
 
     def end(self):
         for campaign in self.campaigns.values():
+            self.must(not campaign.owes, f"{campaign.key}: a state without its decision:", campaign.owes)
             self.must(not campaign.pending, f"{campaign.key}: due at the end and not there:", campaign.pending)
 
     def on_report(self, event, campaign):
@@ -327,6 +336,7 @@ class World(Decisions):
         if was == "halted" and state == "active" and campaign.halted_by == "engine":
             campaign.rollout.begin_period()
             campaign.ask = False
+        campaign.owes = BESIDE.get(state) if was != "ready" else None
         if "paused" in (state, was):
             self.stops.append(self.at)
         campaign.state = state
