@@ -4,6 +4,8 @@
  * recount, a restart gives the same engine, and what the snapshot answers is what the ledger would have answered. In
  * the end the journal alone gives every decision again (see checks.h).
  */
+#include "service/limits.h"
+
 #include "harness.h"
 
 enum { MACHINES = 400, STEPS = 2500 };
@@ -131,12 +133,18 @@ static void random_outcome(struct world *w) {
 /* ---- operators ---- */
 
 static void random_machine_change(struct world *w) {
-        static const char *const changes[] = {"{\"pin\":\"canary\"}", "{\"pin\":\"early\"}", "{\"pin\":null}",
-                                              "{\"opt_out\":true}",   "{\"opt_out\":false}", NULL};
+        static const char *const changes[] = {"{\"pin\":\"canary\"}",
+                                              "{\"pin\":\"early\"}",
+                                              "{\"pin\":null}",
+                                              "{\"opt_out\":true}",
+                                              "{\"opt_out\":false}",
+                                              "{\"labels\":{\"site\":\"berlin\"}}",
+                                              "{\"labels\":{\"site\":\"paris\"}}",
+                                              NULL};
         char line[200];
         const char *machine = machine_name(pick(MACHINES));
         if (pick(3)) {
-                struct fleet_call call = {machine, changes[pick(12) ? pick(5) : 5]};
+                struct fleet_call call = {machine, changes[pick(12) ? pick(7) : 7]};
                 enum sal_status status = world_run(w, change_job, &call);
                 assert_true(status == SAL_OK || status == SAL_E_NOT_FOUND);
                 return;
@@ -159,6 +167,33 @@ static enum sal_status new_image_job(struct world *w, struct sal_tx *tx, void *a
 static void random_new_image(struct world *w) {
         sal_autofree char *facts = pick(2) ? strdup(some(all_facts, 5)) : NULL;
         assert_ok(world_run(w, new_image_job, facts));
+}
+
+static enum sal_status limits_job(struct world *w, struct sal_tx *tx, void *arg) {
+        const struct sal_live *live = arg;
+        const struct sal_plan *plan = &live->launch->campaign->plan;
+        struct sal_act act = world_act(w, tx, "ann");
+        char opens[SAL_TIME_BYTES];
+        sal_time_format(world_wall_ms + pick(600) * SECOND_MS, opens);
+        sal_autojson json_t *limits = json_object();
+        if (pick(3) == 0)
+                json_object_set_new(limits, "in_flight_max", json_integer(1 + pick(20)));
+        if (pick(3) == 0 && live->row.rings_open < (int64_t)plan->ring_count)
+                json_object_set_new(limits, "opens", json_pack("{s:s}", plan->rings[live->row.rings_open].name, opens));
+        if (pick(3) == 0)
+                json_object_set_new(limits, "only", json_pack("{s:{s:[s]}}", "labels", "site", "berlin"));
+        if (pick(3) == 0)
+                json_object_set_new(limits, "windows",
+                                    json_pack("[{s:s,s:s},{s:s,s:s}]", "from", "06:00", "to", "06:30", "from", "07:00",
+                                              "to", "23:00"));
+        sal_autojson json_t *body = json_pack("{s:s,s:O}", "reason", "because", "limits", limits);
+        return sal_campaign_limits_set(&act, live->row.id, live->row.version, body, &w->json, &w->err);
+}
+
+static void random_limits(struct world *w) {
+        struct sal_live *live = live_of(w, ids[pick(4)]);
+        if (live && sal_campaign_live(live->row.state))
+                assert_ok(world_run(w, limits_job, live));
 }
 
 static void random_life(struct world *w) {
@@ -197,6 +232,8 @@ static void random_step(struct world *w) {
                 random_machine_change(w);
         else if (what < 970)
                 random_new_image(w);
+        else if (what < 974)
+                random_limits(w);
         else if (what < 996)
                 random_life(w);
         else
