@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* salvor-fleet: a simulated fleet against a real server, over the real wire. */
+/* salvor-fleet: a simulated fleet against a real server, over the real wire; or a rollout in simulated time. */
 #include "base/clock.h"
 #include "client/safe.h"
 #include "salvor-fleet/control.h"
 #include "salvor-fleet/fleet.h"
 #include "salvor-fleet/show.h"
+#include "salvor-fleet/simulate.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -13,10 +14,12 @@
 enum { TICK_MS = 200, LOOK_MS = 1000 };
 
 static volatile sig_atomic_t interrupted;
+static atomic_bool stop_simulation;
 
 static void on_signal(int signal_number) {
         (void)signal_number;
         interrupted = 1;
+        atomic_store(&stop_simulation, true);
 }
 
 struct run {
@@ -156,11 +159,21 @@ static int run_command(const struct sal_fleet_options *options) {
         return code;
 }
 
+static int simulate(int argc, char **argv) {
+        struct sal_err err = {0};
+        bool reached = true;
+        if (sal_simulate(argc, argv, &stop_simulation, &reached, &err))
+                return fail(&err);
+        return reached ? SAL_EXIT_DONE : SAL_EXIT_FAILED;
+}
+
 int main(int argc, char **argv) {
         setlocale(LC_CTYPE, "");
         signal(SIGPIPE, SIG_IGN);
         sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
         sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
+        if (argc > 1 && strcmp(argv[1], "simulate") == 0)
+                return simulate(argc - 2, argv + 2);
         struct sal_fleet_options options;
         struct sal_err err = {0};
         int code = SAL_EXIT_DONE;

@@ -219,7 +219,9 @@ enum sal_status sal_fleet_options_parse(int argc, char **argv, struct sal_fleet_
         if (!command || strcmp(command, "run") != 0) {
                 sal_fail(reterr, SAL_E_USAGE, command ? "there is no command \"%.40s\"" : "no command was given%s",
                          command ? command : "");
-                sal_err_hint(reterr, "the command is \"run\"; salvor-fleet --help lists its options");
+                sal_err_hint(reterr,
+                             "commands are \"run\" and \"simulate\"; salvor-fleet --help, or salvor-fleet simulate "
+                             "--help, lists their options");
                 return SAL_E_USAGE;
         }
         if (!ret->dir)
@@ -235,7 +237,8 @@ void sal_fleet_options_done(struct sal_fleet_options *options) {
 }
 
 void sal_fleet_print_usage(FILE *stream) {
-        fputs("usage: salvor-fleet run -C DIR --machines N [OPTIONS]\n\n"
+        fputs("usage: salvor-fleet run -C DIR --machines N [OPTIONS]\n"
+              "       salvor-fleet simulate [OPTIONS]   (has a --help of its own)\n\n"
               "Enrols N simulated machines and lets them poll, apply and report over the real wire.\n\n",
               stream);
         for (size_t i = 0; i < SAL_ARRAY_LEN(rows); i++) {
