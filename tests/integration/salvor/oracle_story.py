@@ -105,8 +105,8 @@ class Story:
         if known:
             self.server.make_known(known, {"fault": self.fault})
         self.known = set(known)
-        wires = self.server.fleet(f"{self.fault}-m{i}" for i in range(self.size))
-        self.players = [Player(w, f) for w, f in zip(wires, facts)]
+        token, plane = self.server.enrollment_token(uses=self.size), self.server.machine_plane()
+        self.players = [Player(self.server.enroll(f"{self.fault}-m{i}", token, f, plane), f) for i, f in enumerate(facts)]
         for player in self.players:
             player.can = rnd.choice((None, None, ["healthy"]))
         self.bad = {"A": rnd.choice((0, 0.1, 0.9)), "B": rnd.choice((0, 0.1, 0.5)), None: rnd.choice((0, 0.3))}
@@ -203,10 +203,23 @@ class Story:
 
     # ---- a poll ----
 
-    def poll(self, player, reason="boot_failure", tries=6):
+    def explain(self, player, said):
+        """Operators are told what the machine was just told; unless something happened in between."""
+        seq, now = self.world.seq, wall()
+        told = self.server.admin.get(f"/machines/{player.wire.id}/explain")
+        self.sync()
+        self.tell("explain", player.wire.id, told["directive"], told["reason"])
+        m = self.world.machine(player.wire.id)
+        body = {"boot_id": player.wire.boot, "reason": "boot_failure", "facts": player.facts}
+        right = {x[:2] for x in answers(self.world, m, body, now)} | {(said["directive"], said["reason"])}
+        self.must((told["directive"], told["reason"]) in right or self.world.seq != seq or ANY in right,
+                  "explained are", right, "and it says", told["directive"], told["reason"], told["campaigns"])
+
+    def poll(self, player, reason="boot_failure", more=(), tries=6):
+        facts = {**player.facts, **dict(more)}
         world, m = self.world, self.world.machine(player.wire.id)
         self.sync()
-        body = {"boot_id": player.wire.boot, "reason": reason, "facts": player.facts}
+        body = {"boot_id": player.wire.boot, "reason": reason, "facts": facts}
         for _ in range(tries):
             now = wall()
             expected = settlements(world, m, body, now)
@@ -219,7 +232,7 @@ class Story:
                     if event["type"] == "offer":
                         self.must(event["machine_id"] == m.id, "an offer to nobody who asked")
                         made.append((event["offer_id"], (event["campaign"], event["version"])))
-                        want = set(cohorts_of(world.campaigns[made[0][1]].plan, player.facts))
+                        want = set(cohorts_of(world.campaigns[made[0][1]].plan, facts))
                         self.must(set(event.get("cohorts", ())) == want or not event["counted"], "its cohorts are", want)
                     return
                 if event["type"] == "offer":
@@ -234,8 +247,8 @@ class Story:
                     points.append(answers(world, m, body, now))
 
             known = set(world.offers)
-            more = {"can": player.can} if player.can else {}
-            said = player.wire.poll(reason=reason, facts=player.facts, **more)
+            can = {"can": player.can} if player.can else {}
+            said = player.wire.poll(reason=reason, facts=facts, **can)
             offer_id = said.get("offer", {}).get("offer_id")
             self.tell("    says", said["directive"], said["reason"], offer_id or "")
             self.sync(own)
@@ -345,7 +358,10 @@ class Story:
             if rnd.random() < 0.25:
                 player.wire.boot = new_boot()
             reason = rnd.choices(("boot_failure", "requested", "drill"), (85, 10, 5))[0]
-            said = self.poll(player, reason)
+            locked = {"volume_locked": True} if rnd.random() < 0.03 else {}
+            said = self.poll(player, reason, locked)
+            if rnd.random() < 0.1 and not locked and reason == "boot_failure":
+                self.explain(player, said)
             if said["directive"] == "apply" and rnd.random() < 0.8:
                 self.outcome(player)
         elif what < 0.85:
