@@ -39,6 +39,8 @@ static enum sal_status journal_offer(struct sal_tx *tx, const struct sal_live *l
                 for (size_t n = 0; n < count; n++)
                         json_array_append_new(list, json_string(cohorts[n]));
                 json_object_set_new(detail, "cohorts", list);
+        } else if (detail) {
+                json_object_set_new(detail, "anonymous", json_boolean(offer->anonymous)); /* then outside the pace */
         }
         sal_autofree char *text = detail ? sal_json_dump(detail) : NULL;
         if (!text)

@@ -588,6 +588,30 @@ static void openings_rest_on_what_they_say(void **state) {
         world_done(&world);
 }
 
+/* Anonymous machines are outside the pace; of an uncounted offer that does not say so, either may be true. */
+static void in_flight_leaves_anonymous_machines_out(void **state) {
+        struct journal *journal = *state;
+        struct world world;
+        struct sal_plan plan = plan_of(0);
+        world_start(&world, journal, "strangers", &plan);
+        world_offer(&world);
+        for (int n = 0; n < 6; n++) /* over the cap, were they counted */
+                world_offer_to(&world, 0, NULL, false);
+        for (size_t n = 1; n < 7; n++)
+                json_object_set_new(line(journal, find(journal, "offer", NULL, n)), "anonymous", json_true());
+        world_open(&world);
+        assert_disagrees(journal, journal->seq, "rests on 7 offers in flight; the events give 1 to 1");
+        json_t *because =
+                json_object_get(json_object_get(line(journal, (size_t)journal->seq - 1), "decision"), "because");
+        json_object_set_new(because, "in_flight", json_integer(1));
+        assert_agrees(journal, 1);
+        json_object_del(line(journal, find(journal, "offer", NULL, 6)), "anonymous");
+        assert_agrees(journal, 1);
+        json_object_set_new(because, "in_flight", json_integer(3));
+        assert_disagrees(journal, journal->seq, "the events give 1 to 2");
+        world_done(&world);
+}
+
 static void completions_rest_on_what_they_say(void **state) {
         struct journal *journal = *state;
         struct world world;
@@ -841,6 +865,7 @@ int main(void) {
                 story(nobody_is_offered_what_stands),
                 story(an_offer_changes_as_its_states_allow),
                 story(openings_rest_on_what_they_say),
+                story(in_flight_leaves_anonymous_machines_out),
                 story(completions_rest_on_what_they_say),
                 story(nothing_expires_before_its_time),
                 story(manual_plans_leave_rings_to_an_operator),
