@@ -42,6 +42,7 @@ struct sal_replay_sums {
         char digest[65];       /* hex SHA-256 over every recomputed decision with its binary64 numbers, to compare
                                 * builds */
 };
+/* The sums so far; a campaign whose decision is still due counts as a disagreement only after sal_replay_end. */
 void sal_replay_sums(const struct sal_replay *replay, struct sal_replay_sums *ret);
 
 /* What came out of one campaign. */
