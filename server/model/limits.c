@@ -387,12 +387,17 @@ bool sal_limits_has_windows(const struct sal_limits *limits) {
         return limits && limits->windows;
 }
 
+bool sal_limits_may_reach(const struct sal_limits *limits, const char *machine_id, bool *ret_labels_decide) {
+        bool may = !limits || !limits->machines || listed(limits->machines, limits->machine_count, machine_id);
+        *ret_labels_decide = may && limits && limits->label_count;
+        return may;
+}
+
 bool sal_limits_reach(const struct sal_limits *limits, const char *machine_id, const json_t *labels) {
-        if (!sal_limits_narrows(limits))
-                return true;
-        if (limits->machines && !listed(limits->machines, limits->machine_count, machine_id))
+        bool labels_decide;
+        if (!sal_limits_may_reach(limits, machine_id, &labels_decide))
                 return false;
-        for (size_t i = 0; i < limits->label_count; i++) {
+        for (size_t i = 0; labels_decide && i < limits->label_count; i++) {
                 const struct label *label = &limits->labels[i];
                 const char *value = json_string_value(json_object_get(labels, label->name));
                 if (!value || !listed(label->values, label->count, value))

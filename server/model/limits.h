@@ -59,6 +59,9 @@ bool sal_limits_has_windows(const struct sal_limits *limits);              /* ha
 /* Whether the machine is one of `only`. labels: its labels as a JSON object, or NULL for none; a label's value is
  * compared as text, exactly. */
 bool sal_limits_reach(const struct sal_limits *limits, const char *machine_id, const json_t *labels);
+/* The same of a machine whose labels are not at hand: false means that it is none of them whatever its labels, true
+ * that it is one, but where *ret_labels_decide says that this depends on them. */
+bool sal_limits_may_reach(const struct sal_limits *limits, const char *machine_id, bool *ret_labels_decide);
 /* The same with the labels as they are stored: the text of a JSON object, NULL for none. Without memory, false. */
 bool sal_limits_reach_text(const struct sal_limits *limits, const char *machine_id, const char *labels);
 bool sal_limits_window_open(const struct sal_limits *limits, int64_t now_ms);

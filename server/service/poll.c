@@ -54,16 +54,21 @@ static struct sal_candidate candidate_of(const struct sal_service *service, cons
                 .cohort_held = sal_snapshot_held(from, poll->facts),
                 .unlisted = !sal_service_lists(service, from->launch),
         };
+        bool unknown;
+        candidate.outside = !sal_limits_may_reach(from->limits, poll->machine_id, &unknown);
         if (!sal_limits_window_open(from->limits, now_ms))
                 candidate.window_opens_ms = sal_limits_window_opens_ms(from->limits, now_ms);
         return candidate;
 }
 
-/* Whether an operator's limits leave the machine out, only the ledger knows, which has its labels. In a ring that is
- * shut it waits in either case. */
-static bool limits_decide(const struct sal_snapshot *snapshot, const struct sal_answer *answer) {
-        return answer->candidate >= 0 && sal_limits_narrows(snapshot->campaigns[answer->candidate].limits) &&
-               (answer->reason == SAL_REASON_OFFERED || answer->reason == SAL_REASON_IN_FLIGHT_CAP);
+/* Where labels say whether an operator's limits leave the machine out, only the ledger knows. In a ring that is shut it
+ * waits in either case. */
+static bool labels_decide(const struct sal_snapshot *snapshot, const struct sal_poll *poll) {
+        const struct sal_answer *answer = &poll->answer;
+        bool decide = false;
+        if (answer->reason == SAL_REASON_OFFERED || answer->reason == SAL_REASON_IN_FLIGHT_CAP)
+                sal_limits_may_reach(snapshot->campaigns[answer->candidate].limits, poll->machine_id, &decide);
+        return decide;
 }
 
 /* The answer, and a slot if it is an offer; false: the ledger has to be asked. */
@@ -73,7 +78,7 @@ static bool answer_fast(const struct sal_snapshot *snapshot, struct sal_poll *po
                 .machine_id = poll->machine_id, .reason = poll->reason, .facts = poll->facts, .repeat = -1};
         for (;;) {
                 poll->answer = sal_answer(snapshot->kill_switch, &asker, candidates, count, now_ms);
-                if (limits_decide(snapshot, &poll->answer))
+                if (labels_decide(snapshot, poll))
                         return false;
                 if (!poll->answer.offer)
                         return true;

@@ -121,6 +121,29 @@ static void either_kind_of_only_stands_alone(void **state) {
         assert_true(sal_limits_window_open(list, 0));
 }
 
+static void without_labels_at_hand_it_says_what_it_knows(void **state) {
+        (void)state;
+        static const struct {
+                const char *limits;
+                bool may, labels_decide;
+        } cases[] = {
+                {"{\"in_flight_max\":1}", true, false},
+                {"{\"only\":{\"machines\":[\"a\"]}}", true, false},
+                {"{\"only\":{\"machines\":[\"b\"]}}", false, false},
+                {"{\"only\":{\"labels\":{\"s\":[\"x\"]}}}", true, true},
+                {"{\"only\":{\"labels\":{\"s\":[\"x\"]},\"machines\":[\"a\"]}}", true, true},
+                {"{\"only\":{\"labels\":{\"s\":[\"x\"]},\"machines\":[\"b\"]}}", false, false},
+        };
+        bool labels_decide = true;
+        assert_true(sal_limits_may_reach(NULL, "a", &labels_decide));
+        assert_false(labels_decide);
+        for (size_t i = 0; i < SAL_ARRAY_LEN(cases); i++) {
+                sal_auto(sal_limits) struct sal_limits *limits = limits_of(cases[i].limits);
+                assert_int_equal(sal_limits_may_reach(limits, "a", &labels_decide), cases[i].may);
+                assert_int_equal(labels_decide, cases[i].labels_decide);
+        }
+}
+
 static void same_reach_is_about_machines_alone(void **state) {
         (void)state;
         sal_auto(sal_limits) struct sal_limits *one = limits_of("{\"only\":{\"machines\":[\"a\",\"b\"]}}");
@@ -524,6 +547,7 @@ int main(void) {
                 cmocka_unit_test(it_outlives_what_it_was_read_from),
                 cmocka_unit_test(a_machine_has_to_fit_all_that_is_given),
                 cmocka_unit_test(either_kind_of_only_stands_alone),
+                cmocka_unit_test(without_labels_at_hand_it_says_what_it_knows),
                 cmocka_unit_test(same_reach_is_about_machines_alone),
                 cmocka_unit_test(a_window_opens_and_closes_to_the_millisecond),
                 cmocka_unit_test(a_window_goes_over_midnight),

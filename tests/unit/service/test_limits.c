@@ -153,6 +153,24 @@ static void workers_offer_nothing_that_is_narrowed(void **state) {
         assert_told(worker_poll(w, .machine = "fits-not"), "offered");
 }
 
+/* A list of names the workers can read themselves. */
+static void workers_answer_whom_a_list_leaves_out(void **state) {
+        struct world *w = *state;
+        start(w, "fix", PLAN(ONE_RING ",\"in_flight\":{\"initial\":50}"));
+        assert_ok(set(w, "{\"only\":{\"labels\":{\"site\":[\"a\"]},\"machines\":[\"m-1\"]}}"));
+        struct told told = worker_poll(w, .machine = "m-2");
+        assert_told(told, "ring_not_open");
+        assert_true(told.fast);
+        told = worker_poll(w, .machine = "m-1");
+        assert_told(told, "ring_not_open");
+        assert_false(told.fast); /* by its labels */
+        assert_ok(set(w, "{\"only\":{\"machines\":[\"m-1\"]}}"));
+        told = worker_poll(w, .machine = "m-3");
+        assert_told(told, "ring_not_open");
+        assert_true(told.fast);
+        assert_told(worker_poll(w, .machine = "m-1"), "offered");
+}
+
 /* Workers look at the clock by themselves: no snapshot is made when a window opens or closes. */
 static void workers_keep_to_windows(void **state) {
         struct world *w = *state;
@@ -215,13 +233,10 @@ static void labels_may_change(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(a_draft_keeps_them_until_it_starts),
-                TEST(a_dropped_draft_takes_them_along),
-                TEST(what_is_refused_changes_nothing),
-                TEST(workers_offer_nothing_that_is_narrowed),
-                TEST(workers_keep_to_windows),
-                TEST(anonymous_machines_are_on_no_list),
-                TEST(labels_may_change),
+                TEST(a_draft_keeps_them_until_it_starts),    TEST(a_dropped_draft_takes_them_along),
+                TEST(what_is_refused_changes_nothing),       TEST(workers_offer_nothing_that_is_narrowed),
+                TEST(workers_answer_whom_a_list_leaves_out), TEST(workers_keep_to_windows),
+                TEST(anonymous_machines_are_on_no_list),     TEST(labels_may_change),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
