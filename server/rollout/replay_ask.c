@@ -53,8 +53,10 @@ void replay_due_words(const struct replay_campaign *campaign, char ret[static RE
 
 /* ---- what is said, against what comes out ---- */
 
-static bool differ(double a, double b) {
-        return memcmp(&a, &b, sizeof a) != 0;
+static uint64_t bits_of(double number) {
+        uint64_t bits;
+        memcpy(&bits, &number, sizeof bits);
+        return bits;
 }
 
 static bool same_text(const char *a, const char *b) {
@@ -109,9 +111,6 @@ static bool texts_differ(struct sal_replay *replay, struct replay_campaign *camp
 /* The binary64 numbers enter by their bits, so that two builds can be compared. */
 static void add_to_digest(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
                           const struct replay_said *said, const struct sal_evidence *out) {
-        uint64_t ln_e, bound;
-        memcpy(&ln_e, &out->ln_e, sizeof ln_e);
-        memcpy(&bound, &out->bound, sizeof bound);
         char line[SAL_SHA256_BYTES * 2 + SAL_COHORT_NAME_BYTES + 512];
         sal_hex_encode(replay->digest, sizeof replay->digest, line);
         int len = SAL_SHA256_BYTES * 2;
@@ -120,7 +119,7 @@ static void add_to_digest(struct sal_replay *replay, struct replay_campaign *cam
                         " %016" PRIx64 " %016" PRIx64 "\n",
                         event->seq, event->campaign, event->version, said->verdict, said->ring ? said->ring : "",
                         said->cohort ? said->cohort : "", out->offered, out->failed, out->silent, out->block_level,
-                        out->block_level < 0 ? 0 : out->block, ln_e, bound);
+                        out->block_level < 0 ? 0 : out->block, bits_of(out->ln_e), bits_of(out->bound));
         sal_sha256(line, (size_t)len, replay->digest);
         bool engine = strcmp(said->by, "engine") == 0;
         replay->sums.recomputed += engine;
@@ -134,8 +133,8 @@ bool replay_compare(struct sal_replay *replay, struct replay_campaign *campaign,
         if (texts_differ(replay, campaign, event, said, ring, cohort) ||
             counts_differ(replay, campaign, event, said, evidence))
                 return false;
-        bool ln_e = differ(is->ln_e, evidence->ln_e);
-        if (ln_e || differ(is->bound, evidence->bound)) {
+        bool ln_e = bits_of(is->ln_e) != bits_of(evidence->ln_e);
+        if (ln_e || bits_of(is->bound) != bits_of(evidence->bound)) {
                 replay_disagree(replay, campaign, event,
                                 "decision \"%s\": %s is %.17g in the journal; the events give %.17g", said->verdict,
                                 ln_e ? "ln_e" : "bound", ln_e ? is->ln_e : is->bound,
