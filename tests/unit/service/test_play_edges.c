@@ -271,6 +271,38 @@ static void a_boot_after_the_clock_was_set_back(void **state) {
         }
 }
 
+/* Who waits for something that this campaign does not hold up keeps it from no end: a held cohort, who opted out, who
+ * needs hands. They ask every minute. */
+static void who_does_not_keep_it_open(void **state) {
+        struct world *w = *state;
+        static const char of_b[] = "{\"model\":\"B\",\"os\":\"windows\"}";
+        int64_t offers[3];
+        know_fleet(w, 100);
+        start(w, "fix",
+              PLAN("\"rings\":[{\"name\":\"all\",\"share\":1,\"soak_seconds\":60}],\"cohorts\":[\"model\"],"
+                   "\"in_flight\":{\"initial\":10,\"max\":99},\"quiet_seconds\":120,\"max_attempts\":1"));
+        for (int n = 0; n < 3; n++)
+                offers[n] = offer_to(w, machine_name(n + 1));
+        int64_t other = poll(w, .machine = "b-1", .facts = of_b).offer;
+        poll(w, .machine = "b-2", .facts = of_b);
+        change_machine(w, "b-2", "{\"opt_out\":true}");
+        for (int n = 0; n < 3; n++)
+                assert_true(report(w, machine_name(n + 1), offers[n], "failed"));
+        assert_int_equal(verdicts(w, "fix", "hold_cohort"), 1);
+        assert_true(report(w, "b-1", other, "healthy"));
+        for (int minute = 0; minute < 2; minute++) {
+                assert_state(w, "fix", "active");
+                pass(w, 59);
+                assert_told(poll(w, .machine = "m-0050"), "halted");
+                assert_told(worker_poll(w, .machine = "m-0051"), "halted");
+                assert_told(poll(w, .machine = "b-2", .facts = of_b), "opted_out");
+                /* Of the held cohort, too, and out of attempts. */
+                poll(w, .machine = "m-0001", .boot = "boot-2");
+                pass(w, 1);
+        }
+        assert_state(w, "fix", "completed");
+}
+
 #define PLAYED(name) cmocka_unit_test_setup_teardown(name, world_setup, world_done)
 
 int main(void) {
@@ -287,6 +319,7 @@ int main(void) {
                 PLAYED(applied_after_failed),
                 PLAYED(quiet_begins_when_the_last_one_settles),
                 PLAYED(a_boot_after_the_clock_was_set_back),
+                PLAYED(who_does_not_keep_it_open),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
