@@ -169,10 +169,11 @@ static void print_words(const struct sal_replay *replay, const struct sal_replay
         printf("%" PRId64 " events, %" PRId64 " decisions of the engine came out again, bit for bit; digest %s\n",
                sums->events, sums->recomputed, sums->digest);
         if (sums->unjudged)
-                printf("%" PRId64 " campaigns were not judged: their start, with the plan, is not in this journal\n",
-                       sums->unjudged);
+                printf("%" PRId64 " %s not judged: the start, with the plan, is not in this journal\n", sums->unjudged,
+                       sums->unjudged == 1 ? "campaign was" : "campaigns were");
         if (sums->disagreements)
-                printf("%" PRId64 " campaigns disagree with their journal\n", sums->disagreements);
+                printf("%" PRId64 " %s with the journal\n", sums->disagreements,
+                       sums->disagreements == 1 ? "campaign disagrees" : "campaigns disagree");
         else
                 puts(agree ? "all agree" : "nothing was judged");
 }
