@@ -2,6 +2,7 @@
 #include "service/explain.h"
 
 #include "base/clock.h"
+#include "rollout/assign.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -165,7 +166,13 @@ static bool see_pending(void *arg, const struct sal_offer *stored) {
 static enum sal_status put_prospect(struct sal_explanation *explanation, struct sal_explained *ret) {
         struct pending pending = {.engine = explanation->act->service->engine, .live = ret->live};
         enum sal_status status = SAL_OK;
-        bool known = ret->live->row.unsettled <= PENDING_MAX && ret->live->row.unsettled <= explanation->pending_budget;
+        const struct sal_campaign *campaign = ret->why.candidate->campaign;
+        const struct sal_machine *machine = explanation->machine;
+        /* Nobody asks what opens the next ring when the machine's own is open. */
+        bool shut =
+                sal_ring_of(&campaign->plan, campaign->id, machine->id, machine->pin) >= ret->why.candidate->rings_open;
+        int64_t unsettled = ret->live->row.unsettled;
+        bool known = shut && unsettled <= PENDING_MAX && unsettled <= explanation->pending_budget;
         for (int state = SAL_OFFER_OFFERED; known && !status && state <= SAL_OFFER_APPLIED; state++)
                 status = sal_offer_each(explanation->act->tx, ret->live->row.row, 0, state, PENDING_MAX, see_pending,
                                         &pending);
@@ -226,6 +233,18 @@ static enum sal_status gather_campaign(struct sal_explanation *explanation, size
         return status;
 }
 
+/* A machine that asks in earnest gives its drill back before it is answered. */
+static void show_drills_given_back(struct sal_survey *survey) {
+        for (size_t i = 0; i < survey->offers.count; i++) {
+                struct sal_offer *offer = &survey->offers.items[i];
+                const struct sal_live *live = sal_engine_by_row(survey->service->engine, offer->campaign_row);
+                if (offer->state != SAL_OFFER_OFFERED || !live || !live->launch->campaign->drill)
+                        continue;
+                offer->state = SAL_OFFER_RECALLED;
+                offer->cause = SAL_CAUSE_SUPERSEDED;
+        }
+}
+
 enum sal_status sal_explanation_gather(const struct sal_act *act, const struct sal_machine *machine,
                                        struct sal_explanation *ret) {
         *ret = (struct sal_explanation){
@@ -238,6 +257,7 @@ enum sal_status sal_explanation_gather(const struct sal_act *act, const struct s
         ret->survey.asker.facts = ret->facts;
         if (!status)
                 status = sal_survey_offers(&ret->survey);
+        show_drills_given_back(&ret->survey);
         if (!status)
                 status = sal_survey_campaigns(&ret->survey);
         if (status)
