@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An independent model of the rollout: plan, offers, halt rule, advance and pace of one campaign.
 
-Written from the published rules only (docs/rollout.md quotes them), on purpose straightforward and slow: every sum is made
-anew from the list of offers each time it is asked for. oracle_journal.py replays a journal with it, oracle_poll.py says
-what a poll or a report is answered. Where the rules leave something open the model takes both, and the function says so.
+Written from the published rules only (docs/rollout.md quotes them), on purpose straightforward and slow: every sum is
+made anew from the list of offers each time it is asked for. oracle_journal.py replays a journal with it, oracle_poll.py
+says what a poll or a report is answered. Where the rules leave something open the model takes both, and says so.
 """
 
 import functools
@@ -195,8 +195,8 @@ class Rollout:
     # -- 6.3 --
 
     def cohort_sums(self, value):
-        since = self.offers[self.cohort_from.get(value, 0):]
-        return self.sums([x for x in since if x.counted and x.period == self.period and not x.out and value in x.cohorts])
+        since = [x for x in self.offers[self.cohort_from.get(value, 0):] if value in x.cohorts]
+        return self.sums([x for x in since if x.counted and x.period == self.period and not x.out])
 
     def look(self):
         """What the halt rule says now: a Verdict, or None."""
@@ -282,8 +282,8 @@ class Rollout:
         return max(0.0, f + z - (self.plan["acceptable_failure"] + self.plan["acceptable_silence"]) * s)
 
     def unsettled(self):
-        """Without and with the offers of cohorts that were held. The first leave every sum; whether they come back with a
-        release, and whether those of a deleted machine that were applied still count, the rules leave open."""
+        """Without and with the offers of cohorts that were held. The first leave every sum; whether they come back with
+        a release, and whether those of a deleted machine that were applied still count, the rules leave open."""
         waiting = [x for x in self.offers if x.unsettled]
         return sum(not (x.out or x.gone) for x in waiting), len(waiting)
 

@@ -4,18 +4,104 @@
 import time
 
 from .machine import new_boot
-from .oracle_journal import Disagreement
 from .oracle_story import Story, Told
 
 ALLOWED = {"pause": ("active", "completed"), "halt": ("active", "paused", "completed"),
            "resume": ("paused", "halted"), "withdraw": ("active", "paused", "halted", "completed")}
 
 
+STAGES = ["applied", "healthy", "failed", "refused", "not_applicable"]
+TIRED = {"kill_switch": 1, "paused": 1, "halted": 0.5, "in_flight_cap": 0.3}  # a wave ends at such an answer
+
+
 class Tale(Story):
+    # ---- what happens ----
+
+    def outcome(self, player):
+        """Reports as such a machine would."""
+        rnd = self.rnd
+        if rnd.random() < self.quiet_share * 0.5:
+            return
+        if rnd.random() < self.bad[player.facts.get("model") if player.facts.get("model") != "C" else None]:
+            self.report(player, rnd.choice(("failed", "failed", "failed", "refused")))
+        elif rnd.random() < 0.06:
+            self.report(player, "not_applicable")
+        else:
+            self.report(player, rnd.choice(("applied", "healthy")))
+
+    def step(self):
+        rnd = self.rnd
+        player = rnd.choice(self.players)
+        what = rnd.random()
+        if rnd.random() < 0.3:
+            self.go_on()
+        if self.turn is not None and self.polls >= self.turn:
+            self.bad, self.turn = dict.fromkeys(self.bad, 0.9), None
+        if what < 0.08:
+            self.wave()
+        elif what < 0.55:
+            if player.wire.token is None:
+                return
+            if rnd.random() < 0.25:
+                player.wire.boot = new_boot()
+            reason = rnd.choices(("boot_failure", "requested", "drill"), (85, 10, 5))[0]
+            locked = {"volume_locked": True} if rnd.random() < 0.03 else {}
+            said = self.poll(player, reason, locked)
+            if rnd.random() < 0.1 and not locked and reason == "boot_failure":
+                self.explain(player, said)
+            if said["directive"] == "apply" and rnd.random() < 0.8:
+                self.outcome(player)
+        elif what < 0.85:
+            self.step_report(player)
+        elif what < 0.87:
+            time.sleep(rnd.choice((0.05, 0.2, 1.1)))
+            self.sync()
+            self.overdue()
+        else:
+            self.step_act(player)
+
+    def go_on(self):
+        """Not much happens while nothing may be offered."""
+        self.sync()
+        if self.world.kill:
+            self.kill(None)
+        elif not self.live() and self.rnd.random() < 0.5:
+            self.start()
+        elif not any(x.state in ("active", "completed") for x in self.live()):
+            self.life("resume")
+
+    def wave(self):
+        """Many ask and tell, one after the other."""
+        for player in self.rnd.sample(self.players, self.rnd.randint(1, len(self.players))):
+            if self.rnd.random() < 0.15:
+                player.wire.boot = new_boot()
+            said = self.poll(player)
+            if said["directive"] == "apply" and self.rnd.random() < 0.9:
+                self.outcome(player)
+            elif self.rnd.random() < TIRED.get(said["reason"], 0):
+                break
+
+    def step_report(self, player):
+        rnd = self.rnd
+        if player.wire.token is None or not player.old:
+            return
+        kind = rnd.random()
+        if kind < 0.6:
+            self.outcome(player)
+        elif kind < 0.8:
+            self.report(player, rnd.choice(STAGES), rnd.choice(player.old))
+        elif kind < 0.9:
+            self.report(player, rnd.choice(STAGES), rnd.choice(player.old), new_boot())
+        else:
+            other = rnd.choice(self.players)
+            if other is not player and other.old and player.wire.token:
+                reply = player.wire.try_report("failed", offer=other.old[-1])
+                self.must(reply.status == 404, "a report for another machine's offer:", reply)
+
     def step_act(self, player):
         rnd = self.rnd
-        act = rnd.choices(("pause", "resume", "halt", "withdraw", "advance", "release", "kill", "opt_out", "pin", "delete",
-                           "reimage", "launch", "restart"),
+        act = rnd.choices(("pause", "resume", "halt", "withdraw", "advance", "release", "kill", "opt_out", "pin",
+                           "delete", "reimage", "launch", "restart"),
                           (10, 34, 3, 1, 8, 14, 5, 8, 4, 3, 4, 5, 1))[0]
         self.sync()
         getattr(self, act if hasattr(self, act) else "life")(*([player] if act in PERSONAL else [act]))
@@ -44,7 +130,8 @@ class Tale(Story):
         reply = campaign.do(verb, **more)
         self.tell(verb, model.key, more, "from", model.state, reply.status)
         if reply.status == 409 and model.state == "halted" and 200 in right and not more:
-            self.must(reply.slug == "acknowledge-required" and str(model.newest_halt) in reply.body.decode(), verb, reply)
+            named = str(model.newest_halt) in reply.body.decode()
+            self.must(reply.slug == "acknowledge-required" and named, verb, reply)
             reply = campaign.do(verb, acknowledge=model.newest_halt)
             self.tell(verb, model.key, "acknowledged", reply.status)
         self.must(reply.status in right, verb, model.key, "while", model.state, "takes", right, "and got", reply)
@@ -55,7 +142,8 @@ class Tale(Story):
             self.must(model.state in (to, *(("completed", "halted") if to in ("active", "paused") else ())),
                       verb, "made it", model.state)
         else:
-            self.must(model.state in (before, "completed", "halted", "expired"), verb, "was refused, and made it", model.state)
+            still = (before, "completed", "halted", "expired")
+            self.must(model.state in still, verb, "was refused, and made it", model.state)
 
     def resumption(self, model):
         if any(x.state != "expired" for x in self.superseded(model)):
@@ -78,12 +166,16 @@ class Tale(Story):
         newest = self.campaigns[model.key].decisions()[-1]["id"]
         reply = self.campaigns[model.key].do("advance", acknowledge=newest)
         self.tell("advance", model.key, model.state, reply.status)
-        can = model.plan["manual_advance"] and model.rollout.open < len(model.plan["rings"])
+        rollout, rings = model.rollout, len(model.plan["rings"])
+        can = model.plan["manual_advance"] and rollout.open < rings
         right = {409} if not can else {200} if model.state == "active" else {200, 409}
+        if model.plan["manual_advance"] and rollout.stage + 1 < rollout.open:
+            right = {200, 409}  # the stage began anew behind rings that are open
         self.must(reply.status in right, "advance takes", right, "and got", reply)
-        opened = model.rollout.open
+        before = (rollout.open, rollout.stage)
         self.sync()
-        self.must(model.rollout.open == opened + (reply.status == 200) or not model.plan["manual_advance"], "rings open")
+        if model.plan["manual_advance"]:
+            self.must((before != (rollout.open, rollout.stage)) == (reply.status == 200), "stage and rings are", before)
 
     def release(self, _):
         found = [(x, value) for x in self.live() for value in sorted(x.rollout.held)]
@@ -156,9 +248,11 @@ class Tale(Story):
         self.sync()
         if reimaged:
             self.mark(m.id)
-            self.must(all(x.state == "recalled" and x.cause == "reimaged" for x in open), "re-imaged, not recalled:", open)
+            recalled = all(x.state == "recalled" and x.cause == "reimaged" for x in open)
+            self.must(recalled, "re-imaged, not recalled:", open)
         else:
-            self.must(all(x.standing == "offered" or x.cause == "silent" for x in open), "enrolled again, and settled:", open)
+            kept = all(x.standing == "offered" or x.cause == "silent" for x in open)
+            self.must(kept, "enrolled again, and settled:", open)
 
     def mark(self, id):
         self.world.reimaged(id)
@@ -223,7 +317,8 @@ class Tale(Story):
             self.must(reply.status == 200 or model.state != "active", "withdraw:", reply)
         self.sync()
         for key in self.campaigns:
-            self.must(self.world.campaigns[key].state in ("withdrawn", "expired"), key, "is", self.world.campaigns[key].state)
+            state = self.world.campaigns[key].state
+            self.must(state in ("withdrawn", "expired"), key, "is", state)
 
     def shown(self, model):
         """The list of offers, and the numbers beside the campaign."""
@@ -240,15 +335,14 @@ class Tale(Story):
             self.must(shown.get(id) == told[id], "offer", id, "is shown as", shown.get(id), "and is", told[id])
         self.must(seen["halts_resumed"] == rollout.k, "halts resumed are", rollout.k)
         self.must(seen["stage"] == rollout.plan["rings"][rollout.stage]["name"], "the stage is", rollout.stage)
-        self.must([r["open"] for r in seen["rings"]] == [i < rollout.open for i in range(len(seen["rings"]))], "rings open")
+        self.must([r["open"] for r in seen["rings"]] == [i < rollout.open for i in range(len(seen["rings"]))], "rings")
         if not rollout.drill:
             s, f, z = rollout.sums(rollout.counted())
             e = seen["evidence"]
-            self.must((e["offered"], e["failed"], e["silent"]) == (s, f, z), "the evidence is", (s, f, z), "and shown", e)
+            self.must((e["offered"], e["failed"], e["silent"]) == (s, f, z), "evidence is", (s, f, z), "and shown", e)
             least, most = rollout.cap(model.known[0]), rollout.cap(model.known[1])
-            self.must(not seen["counted"] or least - 1e-9 <= seen["cap"] <= most + 1e-9, "the cap is", (least, most), "and shown", seen["cap"])
+            self.must(not seen["counted"] or least - 1e-9 <= seen["cap"] <= most + 1e-9,
+                      "the cap is", (least, most), "and shown", seen["cap"])
 
 
 PERSONAL = ("opt_out", "pin", "delete", "reimage")
-
-__all__ = ["Disagreement", "Tale"]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replays a journal (GET /api/v1/export/events) with the model of oracle.py and holds every line against the rules.
 
-A decision of the halt rule or of the advance is due from the event that causes it on: no other event of that campaign may
-come before it. What a journal does not say (which machines were enrolled anew, which reported `healthy`, how many are
-known) the caller tells; where nobody tells, both is taken.
+A decision of the halt rule or of the advance is due from the event that causes it on: no other event of that campaign
+may come before it. What a journal does not say (which machines were enrolled anew, which reported `healthy`, how many
+are known) the caller tells; where nobody tells, both is taken.
 
     python3 -m salvor.oracle_journal FILE     checks a journal whose starts carry their plan
 """
@@ -167,7 +167,8 @@ class World(Decisions):
             if kind != "recalled":
                 self.no_advance_due(campaign)
         if campaign and campaign.owes and kind not in ("recalled", "admin"):
-            self.must(kind == "decision" and event["decision"]["verdict"] == campaign.owes, "not beside its state:", campaign.owes)
+            beside = kind == "decision" and event["decision"]["verdict"] == campaign.owes
+            self.must(beside, "not beside its state:", campaign.owes)
             campaign.owes = None
         getattr(self, f"on_{kind}", self.on_offer_event)(event, campaign)
         if campaign and kind not in ("admin", "report", "recalled"):
@@ -238,7 +239,7 @@ class World(Decisions):
         self.must(event["offer_id"] not in self.offers, "an offer_id twice")
         past = [x for x in m.offers if x.campaign == campaign.key]
         mine = [x for x in past if not x.gone and x.incarnation == m.incarnation]
-        self.must(not any(x.succeeded or x.state == "not_applicable" for x in mine), "it succeeded, or is not applicable")
+        self.must(not any(x.succeeded or x.state == "not_applicable" for x in mine), "succeeded, or not applicable")
         self.must(not any(x.late == "yes" for x in mine), "it told late that it is applied")
         used = sum(x.standing != "recalled" for x in mine)
         self.must(used < rollout.plan["max_attempts"], "attempts are used up:", used)
@@ -246,7 +247,8 @@ class World(Decisions):
         self.must(event["attempt"] in allowed, "attempt is none of", allowed)
         self.numbers(event, campaign, m, past)
         offer = Offer(event["offer_id"], campaign.key, m.id, ring, rollout.stage, event["attempt"], event["counted"],
-                      event.get("i", -1), event.get("o", -1), rollout.period, cohorts, self.at, incarnation=m.incarnation)
+                      event.get("i", -1), event.get("o", -1), rollout.period, cohorts, self.at,
+                      incarnation=m.incarnation)
         rollout.add(offer)
         m.offers.append(offer)
         self.offers[offer.id] = offer
@@ -260,7 +262,7 @@ class World(Decisions):
         before = [x for x in past if x.incarnation == m.incarnation]
         first = not any(x.counted and x.period == rollout.period for x in before)
         if not any(x.gone for x in before) and not rollout.drill:
-            # Of a later counting period: is a machine's offer there its first one again? "Per counting period" says yes.
+            # In a later counting period a machine's next offer is its first one again: "per counting period".
             self.must(event["counted"] == first, "counted is", first)
         if event["counted"]:
             i = 1 + max((x.i for x in rollout.offers if x.counted and x.period == rollout.period), default=-1)

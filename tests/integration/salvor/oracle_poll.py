@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a poll or a report is answered, from the published rules and a World (oracle_journal.py).
 
-An answer is (directive, reason, what): what is ("repeat", offer_id), ("new", (id, version)) or None. Where the rules are
-silent several are right; ANY stands for every answer that offers nothing.
+An answer is (directive, reason, what): what is ("repeat", offer_id), ("new", (id, version)) or None. Where the rules
+are silent several are right; ANY stands for every answer that offers nothing.
 """
 
 from .oracle_journal import LIVE, millis
@@ -137,8 +137,8 @@ def answers(world, m, body, now):
             right.add(("apply", "offered", ("repeat", x.id)))
             if c.rollout.drill != (body["reason"] == "drill"):
                 right.add(ANY)
-            if x.out:
-                right.add(("wait", "halted", None))
+            if x.out or c.rollout.held.intersection(cohorts_of(c.plan, body["facts"])):
+                right.add(("wait", "halted", None))  # nothing of a held cohort is repeated (docs/rollout.md)
             return right
     for x in certain:
         if x.boots == {body["boot_id"]}:
@@ -158,8 +158,8 @@ def answers(world, m, body, now):
             first = first and not sure
     if not any(sure for _, sure in found):
         right.add(("none", "no_match", None))
-        ended = [c for c in world.campaigns.values() if c.state == "expired" and matches(c.payload["match"], body["facts"])]
-        if ended:
+        ended = [c for c in world.campaigns.values() if c.state == "expired"]
+        if any(matches(c.payload["match"], body["facts"]) for c in ended):
             right.add(("none", "expired", None))
     return right
 

@@ -6,11 +6,9 @@ import random
 import time
 
 from . import campaign as c
-from .machine import new_boot
 from .oracle_journal import Disagreement
 from .oracle_poll import ANY, answers, cohorts_of, note_report, report_answers, settlements
 
-STAGES = ["applied", "healthy", "failed", "refused", "not_applicable"]
 LATE_MS = 4000  # a deadline may be noticed so much later
 
 
@@ -59,11 +57,13 @@ class Story:
         rnd = self.rnd
         count = rnd.choice((1, 2, 2, 3))
         shares = [1.0] if count == 1 else [0.5, 0.5] if count == 2 else [0.5, 0.25, 0.25]
+        growth = (0, 0.5, 1, 2, 6, 20) if self.size < 30 else (2, 6, 20)
         rings = [{"name": name, "share": share, "soak_seconds": rnd.choice((0, 0, 1, 3600, 3600)),
-                  "growth": rnd.choice((0, 0.5, 1, 2, 6, 20) if self.size < 30 else (2, 6, 20))} for name, share in zip(("one", "two", "three"), shares)]
+                  "growth": rnd.choice(growth)} for name, share in zip(("one", "two", "three"), shares)]
         fail = rnd.choice((0.02, 0.05, 0.1, 0.2))
         return {
-            "rings": rings, "in_flight": {"initial": rnd.choice((1, 2, 5, 5, 10, 100)), "max": rnd.choice((100, 10**6))},
+            "rings": rings,
+            "in_flight": {"initial": rnd.choice((1, 2, 5, 5, 10, 100)), "max": rnd.choice((100, 10**6))},
             "acceptable_failure": fail, "acceptable_silence": rnd.choice((0.05, 0.1, 0.2)), "unacceptable_failure": 0.5,
             "halt_error": rnd.choice((0.01, 0.05, 0.2, 0.5)), "advance_error": rnd.choice((0.05, 0.2, 0.5)),
             "outcome_deadline_seconds": rnd.choice((3600, 3600, 3600, 1, 2)),
@@ -106,7 +106,8 @@ class Story:
             self.server.make_known(known, {"fault": self.fault})
         self.known = set(known)
         token, plane = self.server.enrollment_token(uses=self.size), self.server.machine_plane()
-        self.players = [Player(self.server.enroll(f"{self.fault}-m{i}", token, f, plane), f) for i, f in enumerate(facts)]
+        self.players = [Player(self.server.enroll(f"{self.fault}-m{i}", token, f, plane), f)
+                        for i, f in enumerate(facts)]
         for player in self.players:
             player.can = rnd.choice((None, None, ["healthy"]))
         self.bad = {"A": rnd.choice((0, 0.1, 0.9)), "B": rnd.choice((0, 0.1, 0.5)), None: rnd.choice((0, 0.3))}
@@ -233,11 +234,13 @@ class Story:
                         self.must(event["machine_id"] == m.id, "an offer to nobody who asked")
                         made.append((event["offer_id"], (event["campaign"], event["version"])))
                         want = set(cohorts_of(world.campaigns[made[0][1]].plan, facts))
-                        self.must(set(event.get("cohorts", ())) == want or not event["counted"], "its cohorts are", want)
+                        self.must(set(event.get("cohorts", ())) == want or not event["counted"], "cohorts are", want)
                     return
                 if event["type"] == "offer":
                     offer = world.offers[event["offer_id"]]
                     offer.boots, offer.healthy_only = {body["boot_id"]}, player.can is not None
+                    # Of a later attempt the journal does not tell them.
+                    offer.cohorts = tuple(cohorts_of(world.campaigns[offer.campaign].plan, facts))
                     return
                 if event.get("machine_id") == m.id and "offer_id" in event:
                     touched.add(event["offer_id"])
@@ -257,7 +260,9 @@ class Story:
                 self.must(settled.get(id) == cause or not sure or id in touched, "not settled:", id, cause)
             for id, cause in settled.items():
                 self.must(expected.get(id, (None,))[0] == cause, "settled:", id, cause)
-            what = None if not offer_id else ("repeat", offer_id) if offer_id in known else ("new", dict(made).get(offer_id))
+            what = ("new", dict(made).get(offer_id)) if offer_id else None
+            if offer_id in known:
+                what = ("repeat", offer_id)
             answer = (said["directive"], said["reason"], what)
             self.must(len(made) <= 1 and (not made or made[0][0] == offer_id), "made", made, "and said", answer)
             right = any(answer in p or (ANY in p and said["directive"] != "apply") for p in points)
@@ -327,87 +332,3 @@ class Story:
             self.must(mine, "accepted, and the journal tells nothing")
         elif got:
             note_report(x, stage, boot)
-
-    # ---- what happens ----
-
-    def outcome(self, player):
-        """Reports as such a machine would."""
-        rnd = self.rnd
-        if rnd.random() < self.quiet_share * 0.5:
-            return
-        if rnd.random() < self.bad[player.facts.get("model") if player.facts.get("model") != "C" else None]:
-            self.report(player, rnd.choice(("failed", "failed", "failed", "refused")))
-        elif rnd.random() < 0.06:
-            self.report(player, "not_applicable")
-        else:
-            self.report(player, rnd.choice(("applied", "healthy")))
-
-    def step(self):
-        rnd = self.rnd
-        player = rnd.choice(self.players)
-        what = rnd.random()
-        if rnd.random() < 0.3:
-            self.go_on()
-        if self.turn is not None and self.polls >= self.turn:
-            self.bad, self.turn = dict.fromkeys(self.bad, 0.9), None
-        if what < 0.08:
-            self.wave()
-        elif what < 0.55:
-            if player.wire.token is None:
-                return
-            if rnd.random() < 0.25:
-                player.wire.boot = new_boot()
-            reason = rnd.choices(("boot_failure", "requested", "drill"), (85, 10, 5))[0]
-            locked = {"volume_locked": True} if rnd.random() < 0.03 else {}
-            said = self.poll(player, reason, locked)
-            if rnd.random() < 0.1 and not locked and reason == "boot_failure":
-                self.explain(player, said)
-            if said["directive"] == "apply" and rnd.random() < 0.8:
-                self.outcome(player)
-        elif what < 0.85:
-            self.step_report(player)
-        elif what < 0.87:
-            time.sleep(rnd.choice((0.05, 0.2, 1.1)))
-            self.sync()
-            self.overdue()
-        else:
-            self.step_act(player)
-
-    def go_on(self):
-        """Not much happens while nothing may be offered."""
-        self.sync()
-        if self.world.kill:
-            self.kill(None)
-        elif not self.live() and self.rnd.random() < 0.5:
-            self.start()
-        elif not any(x.state in ("active", "completed") for x in self.live()):
-            self.life("resume")
-
-    def wave(self):
-        """Many ask and tell, one after the other."""
-        for player in self.rnd.sample(self.players, self.rnd.randint(1, len(self.players))):
-            if self.rnd.random() < 0.15:
-                player.wire.boot = new_boot()
-            said = self.poll(player)
-            if said["directive"] == "apply" and self.rnd.random() < 0.9:
-                self.outcome(player)
-            elif self.rnd.random() < {"kill_switch": 1, "paused": 1, "halted": 0.5, "in_flight_cap": 0.3}.get(said["reason"], 0):
-                break
-
-    def step_report(self, player):
-        rnd = self.rnd
-        if player.wire.token is None or not player.old:
-            return
-        kind = rnd.random()
-        if kind < 0.6:
-            self.outcome(player)
-        elif kind < 0.8:
-            self.report(player, rnd.choice(STAGES), rnd.choice(player.old))
-        elif kind < 0.9:
-            self.report(player, rnd.choice(STAGES), rnd.choice(player.old), new_boot())
-        else:
-            other = rnd.choice(self.players)
-            if other is not player and other.old and player.wire.token:
-                reply = player.wire.try_report("failed", offer=other.old[-1])
-                self.must(reply.status == 404, "a report for another machine's offer:", reply)
-
