@@ -180,7 +180,8 @@ void sal_sim_print_table(FILE *stream, const struct sal_sim_table *table, uint64
                 "the default plan, up to 2,000 offers a second, outcomes after a triangular 2 / 3.5 / 9.5 min.\n"
                 "Peers: hawkBit pauses at over 5 %% of the group (one group per ring, the next one at 50 %% success); "
                 "AWS aborts at 10 %%\n"
-                "of at least 10 executed, silence times out after 60 min in progress, at most 1,000 offers a minute; "
+                "of at least 10 executed (row 10: 20 %% of 100), silence times out after 60 min in progress, at most "
+                "1,000 offers a minute; "
                 "Mender's phases are\n"
                 "5, 15 and 80 %%, 48 h apart; LVFS withdraws at 5 failures and under 70 %% success. All of them are "
                 "judged after every report.\n",
@@ -223,7 +224,7 @@ void sal_sim_table_csv(FILE *stream, const struct sal_sim_table *table) {
                                 cell->summary.halted);
                         for (size_t i = 0; i < SAL_ARRAY_LEN(spreads); i++) {
                                 double value = spread_of(&cell->summary, i)->at[SAL_SIM_P50];
-                                fprintf(stream, isfinite(value) ? ",%.6g" : ",", value);
+                                fprintf(stream, isfinite(value) ? ",%.9g" : ",", value);
                         }
                         fputc('\n', stream);
                 }

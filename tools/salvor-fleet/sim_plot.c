@@ -142,21 +142,28 @@ enum sal_status sal_sim_plot_case(const char *path, const struct sal_sim_played_
 static void put_bars(struct sal_buf *script, const struct sal_sim_table *table, enum sal_sim_measure measure,
                      double factor) {
         size_t column = 0;
-        sal_buf_puts(script, "$panel << EOD\n");
+        sal_buf_puts(script, "set xtics (");
+        for (size_t row = 0; row < SAL_SIM_ROWS; row++)
+                if (sal_sim_row(row)->measure == measure) {
+                        sal_buf_printf(script, "%s'%s' %zu", column ? ", " : "", sal_sim_row(row)->name, column);
+                        column++;
+                }
+        sal_buf_printf(script, ")\nset xrange [-0.6:%zu.6]\n$panel << EOD\n", column - 1);
+        column = 0;
         for (size_t row = 0; row < SAL_SIM_ROWS; row++) {
                 if (sal_sim_row(row)->measure != measure)
                         continue;
-                sal_buf_printf(script, "%zu %s", column++, sal_sim_row(row)->name);
+                sal_buf_printf(script, "%zu", column++);
                 for (int policy = 0; policy < SAL_SIM_TABLE_POLICIES; policy++)
                         sal_buf_printf(script, " %.6g", factor * table->cells[row][policy].value);
                 sal_buf_printf(script, " %.6g\n", factor * sal_sim_row(row)->bound);
         }
-        sal_buf_printf(script, "EOD\nset xrange [-0.6:%zu.5]\nplot ", column - 1);
+        sal_buf_puts(script, "EOD\nplot ");
         for (int policy = 0; policy < SAL_SIM_TABLE_POLICIES; policy++)
-                sal_buf_printf(script, "$panel using ($1+%.2f):%d:(0.15)%s with boxes lc rgb '%s' title '%s', ",
-                               -0.32 + 0.16 * policy, policy + 3, policy ? "" : ":xtic(2)", colours[policy],
+                sal_buf_printf(script, "$panel using ($1+%.2f):%d:(0.15) with boxes lc rgb '%s' title '%s', ",
+                               -0.32 + 0.16 * policy, policy + 2, colours[policy],
                                sal_sim_policy_name((enum sal_sim_policy)policy));
-        sal_buf_puts(script, "$panel using ($1-0.32):8 with points pt 10 ps 1.2 lc rgb 'black' title 'bound'\n");
+        sal_buf_puts(script, "$panel using ($1-0.32):7 with points pt 10 ps 1.2 lc rgb 'black' title 'bound'\n");
 }
 
 enum sal_status sal_sim_plot_table(const char *path, const struct sal_sim_table *table, struct sal_err *reterr) {
