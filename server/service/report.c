@@ -58,11 +58,17 @@ static enum sal_status record(struct sal_engine *engine, struct sal_tx *tx, cons
         return sal_journal_append(tx, &entry);
 }
 
+/* True when the offer had settled otherwise before anybody said that the fix was applied; a relapse comes after that,
+ * and what is said of it then is a repeat. */
+static bool settled_unheard(const struct sal_offer *offer) {
+        return offer->state == SAL_OFFER_RECALLED ||
+               (offer->state == SAL_OFFER_FAILED && offer->cause != SAL_CAUSE_RELAPSED);
+}
+
 /* A fix that was applied after its offer had settled otherwise: no second offer may follow. */
 static bool is_late_applied(const struct sal_offer *offer, enum sal_offer_event event) {
         return (event == SAL_EVENT_REPORT_APPLIED || event == SAL_EVENT_REPORT_HEALTHY) && !offer->late_applied &&
-               (offer->state == SAL_OFFER_RECALLED ||
-                (offer->state == SAL_OFFER_FAILED && offer->cause != SAL_CAUSE_RELAPSED));
+               settled_unheard(offer);
 }
 
 /* Whom an undoing campaign reaches may grow by this machine. */
@@ -104,7 +110,8 @@ enum sal_status sal_report_take(struct sal_engine *engine, struct sal_tx *tx, st
         if (in_time) {
                 status = sal_machine_settle(engine, tx, machine, &offer, report->event, SAL_CAUSE_NONE,
                                             &report->accepted);
-                if (!status && !report->accepted && report->event == SAL_EVENT_REPORT_HEALTHY)
+                if (!status && !report->accepted && report->event == SAL_EVENT_REPORT_HEALTHY &&
+                    settled_unheard(&offer))
                         status = note_late_healthy(engine, tx, machine, &offer);
                 if (!status && !report->accepted && is_late_applied(&offer, report->event))
                         status = note_late_applied(engine, tx, machine, &offer);
