@@ -7,13 +7,16 @@
 """
 
 import copy
+import json
 import os
+import subprocess
 import time
 
 import pytest
 
 from salvor.oracle_acts import Tale
 from salvor.oracle_journal import Disagreement, World, replay
+from salvor.server import program
 
 SECONDS = float(os.environ.get("SALVOR_ORACLE_SECONDS", "60"))
 SEED = int(os.environ.get("SALVOR_ORACLE_SEED", "1"))
@@ -21,7 +24,7 @@ STORIES = int(os.environ.get("SALVOR_ORACLE_STORIES", "0"))
 
 
 @pytest.mark.slow
-def test_stories(server, capsys):
+def test_stories(server, capsys, tmp_path):
     world, marks, told = World(), {}, []
     end = time.monotonic() + SECONDS
     seed = SEED
@@ -31,9 +34,14 @@ def test_stories(server, capsys):
             told.append(story)
             story.run(marks)
             seed += 1
-        # The same journal, read again as a whole.
-        again = replay(server.events(), world.payloads, marks, world.healthy)
+        # The same journal, read again as a whole, and by the product's own replay.
+        events = server.events()
+        again = replay(events, world.payloads, marks, world.healthy)
         assert again.counts == world.counts
+        file = tmp_path / "events.ndjson"
+        file.write_text("".join(json.dumps(e) + "\n" for e in events))
+        done = subprocess.run([program("salvorctl"), "journal", "replay", str(file)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     finally:
         with capsys.disabled():
             print(f"\noracle: seeds {SEED}..{seed}, {len(told)} stories, {sum(s.polls for s in told)} polls, "
