@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a campaign's payload. */
+/* Any bytes as a campaign's payload; what its selector says no to is told in words. */
 #include "model/campaign.h"
 
 #include <stddef.h>
@@ -16,6 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
         if (!status && (campaign->action_count < 1 || campaign->action_count > SAL_CAMPAIGN_MAX_ACTIONS))
                 abort();
         if (status && !err.detail[0])
+                abort();
+        struct sal_selector_why why = {0};
+        if (!status && sal_selector_why(campaign->match, NULL, &why) == sal_selector_match(campaign->match, NULL))
+                abort();
+        if (strnlen(why.text, sizeof why.text) == sizeof why.text || strchr(why.text, '\n'))
                 abort();
         return 0;
 }
