@@ -303,6 +303,19 @@ static void who_does_not_keep_it_open(void **state) {
         assert_state(w, "fix", "completed");
 }
 
+/* A report that was sent twice and came again after the machine had failed once more tells nothing of now. */
+static void a_repeated_healthy_brings_nobody_back(void **state) {
+        struct world *w = *state;
+        start(w, "fix", PLAN(ONE_RING ",\"max_attempts\":1"));
+        int64_t offer = offer_to(w, "m-1");
+        assert_true(report_from(w, "m-1", offer, "healthy", "full-system", NULL));
+        poll(w, .machine = "m-1", .boot = "boot-2");
+        assert_offer(w, offer, "failed", "relapsed");
+        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_NEEDS_HANDS);
+        assert_false(report_from(w, "m-1", offer, "healthy", "full-system", NULL));
+        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_NEEDS_HANDS);
+}
+
 #define PLAYED(name) cmocka_unit_test_setup_teardown(name, world_setup, world_done)
 
 int main(void) {
@@ -320,6 +333,7 @@ int main(void) {
                 PLAYED(quiet_begins_when_the_last_one_settles),
                 PLAYED(a_boot_after_the_clock_was_set_back),
                 PLAYED(who_does_not_keep_it_open),
+                PLAYED(a_repeated_healthy_brings_nobody_back),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
