@@ -16,7 +16,9 @@ struct salvor {
         bool halted_by_engine;
         size_t rings_open;
         int64_t touched, unsettled, excluded_unsettled;
-        int64_t last_take_us, rows;
+        int64_t last_take_us;
+        int64_t last_busy_us; /* when the last unsettled offer settled, or a machine was told to wait for room */
+        int64_t rows;
         struct sal_slot *slots; /* of each machine's counted offer, its first */
         int64_t *offer_rows;    /* of each machine's newest offer; NULL when no journal is written */
 };
@@ -42,6 +44,11 @@ static struct sal_lull lull_of(const struct sal_sim *sim) {
                                 .idle_ms = (sim->now_us - salvor->last_take_us) / US_PER_MS};
         lull.waiting_open = sal_sim_fresh(sim, salvor->rings_open);
         return lull;
+}
+
+/* Since when nobody took, settled or waited: quiet runs from then. */
+static int64_t quiet_since_us(const struct salvor *salvor) {
+        return salvor->last_busy_us > salvor->last_take_us ? salvor->last_busy_us : salvor->last_take_us;
 }
 
 /* ---- journal ---- */
@@ -184,12 +191,14 @@ static void advance(struct sal_sim *sim) {
 static void wake_in_time(struct sal_sim *sim) {
         const struct salvor *salvor = sim->policy;
         const struct sal_plan *plan = &sim->what->plan;
-        int64_t seconds = -1;
-        if (salvor->rings_open < plan->ring_count)
+        int64_t seconds = -1, since_us = salvor->last_take_us;
+        if (salvor->rings_open < plan->ring_count) {
                 seconds = plan->manual_advance ? -1 : plan->patience_seconds;
-        else if (salvor->state == SAL_CAMPAIGN_ACTIVE && salvor->unsettled == 0)
+        } else if (salvor->state == SAL_CAMPAIGN_ACTIVE && salvor->unsettled == 0) {
                 seconds = plan->quiet_seconds;
-        int64_t at_us = salvor->last_take_us + seconds * SAL_SIM_US_PER_SECOND;
+                since_us = quiet_since_us(salvor);
+        }
+        int64_t at_us = since_us + seconds * SAL_SIM_US_PER_SECOND;
         if (seconds >= 0)
                 sal_sim_wake(sim, at_us > sim->now_us ? at_us : sim->now_us + US_PER_MS);
 }
@@ -206,6 +215,7 @@ static void look_around(struct sal_sim *sim) {
                 course = course_of(sim);
                 lull = lull_of(sim);
         }
+        lull.idle_ms = (sim->now_us - quiet_since_us(salvor)) / US_PER_MS;
         if (sal_course_complete(&course, &lull)) {
                 change_state(sim, SAL_CAMPAIGN_COMPLETED);
                 decide(sim, &(struct decision){.verdict = "complete", .rule = "6.7", .lull = &lull});
@@ -252,8 +262,12 @@ static size_t salvor_rings_open(const struct sal_sim *sim) {
 }
 
 static bool salvor_room(struct sal_sim *sim) {
+        struct salvor *salvor = sim->policy;
         struct sal_course course = course_of(sim);
-        return sal_course_room(&course);
+        if (sal_course_room(&course))
+                return true;
+        salvor->last_busy_us = sim->now_us; /* it is asked for a machine that waits */
+        return false;
 }
 
 static void salvor_offered(struct sal_sim *sim, uint32_t m) {
@@ -296,7 +310,8 @@ static bool follow(struct sal_sim *sim, uint32_t m, enum sal_offer_state before)
         struct sal_sim_machine *machine = &sim->machines[m];
         bool first = machine->attempts == 1;
         if (sal_offer_unsettled(before) && !sal_offer_unsettled((enum sal_offer_state)machine->state)) {
-                salvor->unsettled--;
+                if (--salvor->unsettled == 0)
+                        salvor->last_busy_us = sim->now_us;
                 salvor->excluded_unsettled -= first && machine->excluded;
         }
         if (!first)
