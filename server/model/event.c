@@ -25,6 +25,18 @@ int sal_journal_type_parse(const char *name) {
         return -1;
 }
 
+enum sal_journal_type sal_journal_type_of(enum sal_offer_state state) {
+        static const enum sal_journal_type types[SAL_OFFER_STATES] = {
+                [SAL_OFFER_OFFERED] = SAL_JOURNAL_OFFER,
+                [SAL_OFFER_APPLIED] = SAL_JOURNAL_APPLIED,
+                [SAL_OFFER_SUCCEEDED] = SAL_JOURNAL_SUCCEEDED,
+                [SAL_OFFER_FAILED] = SAL_JOURNAL_FAILED,
+                [SAL_OFFER_NOT_APPLICABLE] = SAL_JOURNAL_NOT_APPLICABLE,
+                [SAL_OFFER_RECALLED] = SAL_JOURNAL_RECALLED,
+        };
+        return types[state];
+}
+
 json_t *sal_event_json(const struct sal_event *event) {
         char at[SAL_TIME_BYTES], offer_id[SAL_OFFER_ID_BYTES];
         sal_time_format(event->at_ms, at);

@@ -27,6 +27,8 @@ enum sal_journal_type {
 };
 const char *sal_journal_type_name(enum sal_journal_type type);
 int sal_journal_type_parse(const char *name); /* -1: none */
+/* What an offer that has come to this state is journaled as. */
+enum sal_journal_type sal_journal_type_of(enum sal_offer_state state);
 
 struct sal_event {
         int64_t seq, at_ms;

@@ -8,7 +8,7 @@
 #ifndef SAL_SERVICE_ENGINE_H
 #define SAL_SERVICE_ENGINE_H
 
-#include "rollout/course.h"
+#include "rollout/decision.h"
 #include "service/service.h"
 
 /* Something to tell after the commit. */
@@ -100,19 +100,7 @@ int64_t sal_live_served_ms(const struct sal_engine *engine, const struct sal_liv
 void sal_live_set_clock(struct sal_engine *engine, struct sal_live *live, struct sal_tx *tx);
 
 /* ---- decide.c: decisions, each journaled where it is made ---- */
-/* verdict: as in the contract ("open" "advance" "halt" "hold_cohort" "complete" "resume" "pause" "kill" "withdraw"
- * "expire"). evidence NULL: the totals of now. by: "engine" or "operator". Returns the journal's seq in *ret_seq (may
- * be NULL). */
-struct sal_decision {
-        const char *verdict, *by, *rule;
-        const char *ring;   /* NULL: none */
-        const char *cohort; /* NULL: none */
-        const struct sal_evidence *evidence;
-        const struct sal_course *course; /* with lull: shown as `because`; NULL: the evidence says it all */
-        const struct sal_lull *lull;
-        const char *reason; /* an operator's words, NULL: none */
-        const char *operator_name;
-};
+/* evidence NULL: the totals of now. Returns the journal's seq in *ret_seq (may be NULL). */
 enum sal_status sal_decide(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                            const struct sal_decision *decision, int64_t *ret_seq);
 /* Journals a decision about the server as a whole or about a campaign that is not live. */

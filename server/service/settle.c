@@ -110,16 +110,8 @@ static int64_t *counter(struct sal_campaign_row *row, enum sal_offer_state state
 
 static enum sal_status journal_change(struct sal_tx *tx, const struct sal_campaign_row *row,
                                       const struct sal_offer *offer, const char *machine_id, const char *ring) {
-        static const enum sal_journal_type types[SAL_OFFER_STATES] = {
-                [SAL_OFFER_OFFERED] = SAL_JOURNAL_OFFER,
-                [SAL_OFFER_APPLIED] = SAL_JOURNAL_APPLIED,
-                [SAL_OFFER_SUCCEEDED] = SAL_JOURNAL_SUCCEEDED,
-                [SAL_OFFER_FAILED] = SAL_JOURNAL_FAILED,
-                [SAL_OFFER_NOT_APPLICABLE] = SAL_JOURNAL_NOT_APPLICABLE,
-                [SAL_OFFER_RECALLED] = SAL_JOURNAL_RECALLED,
-        };
         struct sal_journal_entry entry = {.at_ms = sal_tx_now_ms(tx),
-                                          .type = types[offer->state],
+                                          .type = sal_journal_type_of(offer->state),
                                           .campaign = row->id,
                                           .version = row->version,
                                           .machine_id = machine_id,

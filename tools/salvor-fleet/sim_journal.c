@@ -113,56 +113,19 @@ void sal_sim_journal_offer(struct sal_sim_journal *journal, int64_t at_us, const
 
 void sal_sim_journal_change(struct sal_sim_journal *journal, int64_t at_us, int64_t offer_row, uint32_t machine,
                             size_t ring, enum sal_offer_state state, enum sal_cause cause) {
-        static const enum sal_journal_type types[SAL_OFFER_STATES] = {
-                [SAL_OFFER_OFFERED] = SAL_JOURNAL_OFFER,
-                [SAL_OFFER_APPLIED] = SAL_JOURNAL_APPLIED,
-                [SAL_OFFER_SUCCEEDED] = SAL_JOURNAL_SUCCEEDED,
-                [SAL_OFFER_FAILED] = SAL_JOURNAL_FAILED,
-                [SAL_OFFER_NOT_APPLICABLE] = SAL_JOURNAL_NOT_APPLICABLE,
-                [SAL_OFFER_RECALLED] = SAL_JOURNAL_RECALLED,
-        };
         char machine_id[24];
         name_machine(machine, machine_id);
         write_event(journal, &(struct sal_event){.at_ms = at_ms(at_us),
-                                                 .type = types[state],
+                                                 .type = sal_journal_type_of(state),
                                                  .machine_id = machine_id,
                                                  .offer_row = offer_row,
                                                  .ring = journal->plan->rings[ring].name,
                                                  .cause = cause});
 }
 
-static json_t *evidence_json(const struct sal_evidence *evidence) {
-        json_t *json = json_pack("{s:I, s:I, s:I}", "offered", (json_int_t)evidence->offered, "failed",
-                                 (json_int_t)evidence->failed, "silent", (json_int_t)evidence->silent);
-        if (evidence->block_level >= 0)
-                json_object_set_new(json, "block",
-                                    json_pack("[i, I]", evidence->block_level, (json_int_t)evidence->block));
-        json_object_set_new(json, "ln_e", json_real(evidence->ln_e));
-        json_object_set_new(json, "bound", json_real(evidence->bound));
-        return json;
-}
-
-static json_t *because_json(const struct sal_sim_decision *decision) {
-        const struct sal_lull *lull = decision->lull;
-        if (!lull)
-                return NULL;
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "known", (json_int_t)decision->course->known_matching,
-                         "waiting", (json_int_t)lull->waiting_open, "unsettled", (json_int_t)lull->unsettled,
-                         "in_flight", (json_int_t)decision->course->in_flight, "idle_ms", (json_int_t)lull->idle_ms,
-                         "fleet_counted", (int)lull->fleet_counted);
-}
-
-void sal_sim_journal_decision(struct sal_sim_journal *journal, int64_t at_us, const struct sal_sim_decision *decision) {
-        char id[24], at[SAL_TIME_BYTES];
-        snprintf(id, sizeof id, "d%" PRId64, journal->seq + 1);
-        sal_time_format(at_ms(at_us), at);
-        const char *person = decision->by_operator ? "simulated" : NULL;
-        sal_autojson json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s*, s:s*, s:s, s:s, s:s, s:o, s:o*, s:s*, s:s*}",
-                                              "id", id, "at", at, "campaign", journal->campaign, "version", VERSION,
-                                              "ring", decision->ring, "cohort", decision->cohort, "verdict",
-                                              decision->verdict, "by", decision->by_operator ? "operator" : "engine",
-                                              "rule", decision->rule, "evidence", evidence_json(decision->evidence),
-                                              "because", because_json(decision), "reason", person, "operator", person);
+void sal_sim_journal_decision(struct sal_sim_journal *journal, int64_t at_us, const struct sal_decision *decision) {
+        sal_autojson json_t *json =
+                sal_decision_json(decision, journal->seq + 1, at_ms(at_us), journal->campaign, VERSION);
         write_event(journal, &(struct sal_event){.at_ms = at_ms(at_us),
                                                  .type = SAL_JOURNAL_DECISION,
                                                  .ring = decision->ring,

@@ -9,7 +9,7 @@
 #define SAL_FLEET_SIM_JOURNAL_H
 
 #include "model/event.h"
-#include "rollout/course.h"
+#include "rollout/decision.h"
 
 struct sal_sim_journal;
 
@@ -31,21 +31,12 @@ struct sal_sim_offer {
         char (*cohorts)[SAL_COHORT_NAME_BYTES];
 };
 
-struct sal_sim_decision {
-        const char *verdict, *rule, *ring;
-        const char *cohort; /* NULL: none */
-        bool by_operator;
-        const struct sal_evidence *evidence;
-        const struct sal_course *course;
-        const struct sal_lull *lull; /* of an opening or completion by the engine; NULL: it rests on evidence alone */
-};
-
 /* Each writes one event at `at_us` after the start. The state `active` carries the plan. Failures are kept, and told
  * when the journal is closed. */
 void sal_sim_journal_state(struct sal_sim_journal *journal, int64_t at_us, enum sal_campaign_state state);
 void sal_sim_journal_offer(struct sal_sim_journal *journal, int64_t at_us, const struct sal_sim_offer *offer);
 void sal_sim_journal_change(struct sal_sim_journal *journal, int64_t at_us, int64_t offer_row, uint32_t machine,
                             size_t ring, enum sal_offer_state state, enum sal_cause cause);
-void sal_sim_journal_decision(struct sal_sim_journal *journal, int64_t at_us, const struct sal_sim_decision *decision);
+void sal_sim_journal_decision(struct sal_sim_journal *journal, int64_t at_us, const struct sal_decision *decision);
 
 #endif

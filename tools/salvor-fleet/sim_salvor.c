@@ -53,36 +53,22 @@ static int64_t quiet_since_us(const struct salvor *salvor) {
 
 /* ---- journal ---- */
 
-struct decision {
-        const char *verdict, *rule;
-        const char *ring; /* NULL: that of the stage */
-        bool by_operator;
-        const struct sal_evidence *evidence; /* NULL: the totals */
-        const struct sal_lull *lull;
-};
-
-static void decide(struct sal_sim *sim, const struct decision *decision) {
+/* ring NULL: that of the stage. evidence NULL: the totals. */
+static void decide(struct sal_sim *sim, const struct sal_decision *decision) {
         const struct salvor *salvor = sim->policy;
         struct sal_evidence totals = {.block_level = -1};
+        struct sal_decision full = *decision;
         if (!sim->journal)
                 return;
         struct sal_course course = course_of(sim);
-        if (!decision->evidence)
+        full.course = &course;
+        if (!full.evidence) {
                 sal_tally_totals(salvor->tally, &totals);
-        const struct sal_evidence *evidence = decision->evidence ? decision->evidence : &totals;
-        const char *ring = decision->ring ? decision->ring : sim->what->plan.rings[sal_tally_stage(salvor->tally)].name;
-        sal_sim_journal_decision(sim->journal, sim->now_us,
-                                 &(struct sal_sim_decision){
-                                         .verdict = decision->verdict,
-                                         .rule = decision->rule,
-                                         .by_operator = decision->by_operator,
-                                         .ring = ring,
-                                         .cohort = evidence->verdict == SAL_VERDICT_HOLD_COHORT ? evidence->cohort_name
-                                                                                                : NULL,
-                                         .evidence = evidence,
-                                         .course = &course,
-                                         .lull = decision->lull,
-                                 });
+                full.evidence = &totals;
+        }
+        if (!full.ring)
+                full.ring = sim->what->plan.rings[sal_tally_stage(salvor->tally)].name;
+        sal_sim_journal_decision(sim->journal, sim->now_us, &full);
 }
 
 static void change_state(struct sal_sim *sim, enum sal_campaign_state state) {
@@ -118,7 +104,11 @@ static bool belongs(const struct sal_slot *slot, int cohort) {
 /* Every offer of the cohort leaves the sums; its machines wait from now on. */
 static void hold(struct sal_sim *sim, const struct sal_evidence *evidence) {
         struct salvor *salvor = sim->policy;
-        decide(sim, &(struct decision){.verdict = "hold_cohort", .rule = "6.3", .evidence = evidence});
+        decide(sim, &(struct sal_decision){.verdict = "hold_cohort",
+                                           .by = "engine",
+                                           .rule = "6.3",
+                                           .cohort = evidence->cohort_name,
+                                           .evidence = evidence});
         for (uint32_t m = 0; m < sim->what->machines; m++) {
                 struct sal_sim_machine *machine = &sim->machines[m];
                 if (!machine->attempts || machine->excluded || !belongs(&salvor->slots[m], evidence->cohort))
@@ -141,7 +131,7 @@ static void halt(struct sal_sim *sim, const struct sal_evidence *evidence) {
         struct salvor *salvor = sim->policy;
         change_state(sim, SAL_CAMPAIGN_HALTED);
         salvor->halted_by_engine = true;
-        decide(sim, &(struct decision){.verdict = "halt", .rule = "6.3", .evidence = evidence});
+        decide(sim, &(struct sal_decision){.verdict = "halt", .by = "engine", .rule = "6.3", .evidence = evidence});
         for (uint32_t m = 0; sim->journal && m < sim->what->machines; m++) {
                 struct sal_sim_machine *machine = &sim->machines[m];
                 if (!machine->attempts || machine->state != SAL_OFFER_OFFERED)
@@ -183,7 +173,8 @@ static void advance(struct sal_sim *sim) {
                 sal_tally_next_stage(salvor->tally);
                 if ((int)salvor->rings_open <= sal_tally_stage(salvor->tally))
                         open_ring(sim);
-                decide(sim, &(struct decision){.verdict = "advance", .rule = "6.4", .evidence = &evidence});
+                decide(sim, &(struct sal_decision){
+                                    .verdict = "advance", .by = "engine", .rule = "6.4", .evidence = &evidence});
         }
 }
 
@@ -210,7 +201,8 @@ static void look_around(struct sal_sim *sim) {
         while (sal_course_may_open(&course, &lull)) {
                 const char *ring = sim->what->plan.rings[salvor->rings_open].name;
                 struct sal_lull because = lull;
-                decide(sim, &(struct decision){.verdict = "open", .rule = "6.4", .ring = ring, .lull = &because});
+                decide(sim, &(struct sal_decision){
+                                    .verdict = "open", .by = "engine", .rule = "6.4", .ring = ring, .lull = &because});
                 open_ring(sim);
                 course = course_of(sim);
                 lull = lull_of(sim);
@@ -218,7 +210,8 @@ static void look_around(struct sal_sim *sim) {
         lull.idle_ms = (sim->now_us - quiet_since_us(salvor)) / US_PER_MS;
         if (sal_course_complete(&course, &lull)) {
                 change_state(sim, SAL_CAMPAIGN_COMPLETED);
-                decide(sim, &(struct decision){.verdict = "complete", .rule = "6.7", .lull = &lull});
+                decide(sim,
+                       &(struct sal_decision){.verdict = "complete", .by = "engine", .rule = "6.7", .lull = &lull});
                 sim->result.completed_us = sim->now_us;
         }
         wake_in_time(sim);
@@ -252,7 +245,11 @@ static enum sal_status salvor_begin(struct sal_sim *sim) {
         if (sim->journal)
                 sal_sim_journal_begin(sim->journal, sim->id, &sim->what->plan);
         change_state(sim, SAL_CAMPAIGN_ACTIVE);
-        decide(sim, &(struct decision){.verdict = "open", .rule = "6.7", .by_operator = true});
+        decide(sim, &(struct sal_decision){.verdict = "open",
+                                           .by = "operator",
+                                           .rule = "6.7",
+                                           .reason = "simulated",
+                                           .operator_name = "simulated"});
         look_around(sim);
         return SAL_OK;
 }

@@ -159,6 +159,13 @@ static void bad_lines_are_refused_with_their_place(void **state) {
         }
 }
 
+static void what_an_offer_comes_to_has_a_type_of_that_name(void **state) {
+        (void)state;
+        assert_int_equal(sal_journal_type_of(SAL_OFFER_OFFERED), SAL_JOURNAL_OFFER);
+        for (enum sal_offer_state to = SAL_OFFER_APPLIED; to < SAL_OFFER_STATES; to++)
+                assert_string_equal(sal_journal_type_name(sal_journal_type_of(to)), sal_offer_state_name(to));
+}
+
 static void nothing_is_done_twice(void **state) {
         (void)state;
         struct sal_event event = {0};
@@ -178,6 +185,7 @@ int main(void) {
                 cmocka_unit_test(doubles_keep_every_bit),
                 cmocka_unit_test(details_do_not_override),
                 cmocka_unit_test(bad_lines_are_refused_with_their_place),
+                cmocka_unit_test(what_an_offer_comes_to_has_a_type_of_that_name),
                 cmocka_unit_test(nothing_is_done_twice),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
