@@ -130,6 +130,9 @@ def test_plot_is_made(tmp_path, name, magic):
     (["--fail-share", "0.7", "--silent-share", "0.7"], "add up"),
     (["--machines", "0"], "--machines"),
     (["--machines", "2.5"], "whole number"),
+    (["--machines=nan"], "whole number"),
+    (["--fail-share", "nan"], "from 0 to 1"),
+    (["--seed", "9007199254740993"], "to 9007199254740992"),
     (["--runs", "1000001"], "--runs"),
     (["--success-delay", "tri:3,2,1"], "--success-delay"),
     (["--policy", "nobody"], "nobody"),
@@ -148,6 +151,7 @@ def test_bad_words_are_told(words, said):
 
 
 def test_bad_plans_are_told(tmp_path):
+    """What a file holds is no matter of usage: 1. Words that do not fit the plan are: 2."""
     path = tmp_path / "plan.json"
     path.write_text('{"acceptable_failure": 0.3}')
     assert "unacceptable_failure" in simulate("--plan", path, code=1).stderr
@@ -168,3 +172,4 @@ def test_help_names_every_option():
     text = simulate("--help").stdout
     for option in ("--table", "--policy", "--plan", "--journal", "--plot", "--csv", "--seed", "--good-first"):
         assert option in text
+    assert max(map(len, text.splitlines())) <= 80, "it fits a terminal"

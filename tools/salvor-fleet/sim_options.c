@@ -2,98 +2,17 @@
 #include "salvor-fleet/sim_options.h"
 
 #include "base/mem.h"
-#include "model/campaign.h"
+#include "client/help.h"
+#include "salvor-fleet/command_line.h"
 #include "salvor-fleet/sim_runs.h"
-#include "trust/file.h"
 
-#include <errno.h>
-#include <math.h>
 #include <string.h>
 
-enum kind { KIND_SWITCH, KIND_TEXT, KIND_INT, KIND_NUMBER, KIND_DELAY, KIND_POLICY };
-
-/* One row per option; the rows drive parsing and the help. */
-#define OPT(member) offsetof(struct sal_sim_options, member)
-#define CASE(member) offsetof(struct sal_sim_options, what.member)
-static const struct row {
-        const char *name;
-        enum kind kind;
-        size_t offset; /* of the member it fills */
-        double min, max;
-        const char *value, *help;
-} rows[] = {
-        {"--table", KIND_SWITCH, OPT(table), 0, 0, NULL, "play the ten cases of docs/rollout.md with every rule"},
-        {"--policy", KIND_POLICY, 0, 0, 0, "P,...",
-         "salvor (default), hawkbit, aws, mender, lvfs, push; several, or all"},
-        {"--plan", KIND_TEXT, OPT(plan), 0, 0, "FILE",
-         "a campaign's payload, or a plan alone (default: the default plan)"},
-        {"--runs", KIND_INT, OPT(runs), 1, SAL_SIM_RUNS_MAX, "N", "how often (default 1000)"},
-        {"--seed", KIND_INT, OPT(seed), 0, 9007199254740992.0, "S", "the same seed gives the same runs (default 1)"},
-        {"--threads", KIND_INT, OPT(threads), 1, SAL_SIM_THREADS_MAX, "N", "default: one per processor"},
-        {"--machines", KIND_INT, CASE(machines), 1, SAL_SIM_MACHINES_MAX, "N", "default 5000"},
-        {"--fail-share", KIND_NUMBER, CASE(fail_share), 0, 1, "P", "machines that report that the fix failed"},
-        {"--silent-share", KIND_NUMBER, CASE(silent_share), 0, 1, "P", "machines that are never heard of again"},
-        {"--relapse-share", KIND_NUMBER, CASE(relapse_share), 0, 1, "P", "machines that fail to boot after success"},
-        {"--late-share", KIND_NUMBER, CASE(late_share), 0, 1, "P", "machines that report after the deadline"},
-        {"--cycle-share", KIND_NUMBER, CASE(cycle_share), 0, 1, "P", "machines whose power is cut before they report"},
-        {"--good-first", KIND_INT, CASE(good_first), 0, 1e9, "N",
-         "the first N offers are good, whatever the shares say"},
-        {"--cohort-values", KIND_INT, CASE(cohort_values), 1, SAL_SIM_VALUES_MAX, "N",
-         "values of each fact in the plan's cohorts (default 10)"},
-        {"--bad-cohort-fail", KIND_NUMBER, CASE(bad_cohort_fail), 0, 1, "P",
-         "share that fails of one value of the first cohort fact"},
-        {"--healthy", KIND_SWITCH, CASE(healthy), 0, 0, NULL, "success is `healthy` (default: applied, then the soak)"},
-        {"--polls-per-minute", KIND_NUMBER, CASE(polls_per_minute), 0, 1e8, "R",
-         "of the whole fleet (default 100); 0: all wait at the server"},
-        {"--offers-per-second", KIND_NUMBER, CASE(offers_per_second), 0.001, 1e6, "R",
-         "to machines that wait, at most (default 2000)"},
-        {"--success-delay", KIND_DELAY, CASE(success), 0, 0, "D",
-         "seconds until success is reported (default exp:480)"},
-        {"--failure-delay", KIND_DELAY, CASE(failure), 0, 0, "D", "until a failure is (default exp:180)"},
-        {"--relapse-delay", KIND_DELAY, CASE(relapse), 0, 0, "D", "from success to relapse (default exp:600)"},
-        {"--cycle-delay", KIND_DELAY, CASE(cycle), 0, 0, "D", "until the power is cut (default exp:120)"},
-        {"--late-delay", KIND_DELAY, CASE(late), 0, 0, "D", "from the deadline to a late report (default exp:1800)"},
-        {"--reboot-delay", KIND_DELAY, CASE(reboot), 0, 0, "D", "until the next attempt's poll (default 60)"},
-        {"--days", KIND_INT, CASE(days), 1, SAL_SIM_DAYS_MAX, "N", "simulated, at most (default 30)"},
-        {"--hawkbit-error", KIND_NUMBER, CASE(hawkbit_error_percent), 0, 100, "%", "error condition (default 50)"},
-        {"--hawkbit-success", KIND_NUMBER, CASE(hawkbit_success_percent), 0, 100, "%",
-         "success condition (default 50)"},
-        {"--aws-abort", KIND_NUMBER, CASE(aws_abort_percent), 0, 100, "%", "threshold percentage (default 20)"},
-        {"--aws-minimum", KIND_INT, CASE(aws_minimum), 1, 1e9, "N", "executed things, at least (default 100)"},
-        {"--aws-per-minute", KIND_INT, CASE(aws_per_minute), 1, 1e9, "N", "rollout rate (default 1000)"},
-        {"--mender-hours", KIND_NUMBER, CASE(phase_hours), 0.001, 8760, "H",
-         "between phases of 5, 15, 80 % (default 48)"},
-        {"--lvfs-failures", KIND_INT, CASE(lvfs_failures), 1, 1e9, "N", "failures, at least (default 5)"},
-        {"--lvfs-success", KIND_NUMBER, CASE(lvfs_percent), 0, 100, "%", "successes below this (default 70)"},
-        {"--json", KIND_SWITCH, OPT(json), 0, 0, NULL, "the results as JSON"},
-        {"--csv", KIND_TEXT, OPT(csv), 0, 0, "FILE", "every run, or the table, as CSV"},
-        {"--plot", KIND_TEXT, OPT(plot), 0, 0, "FILE", "a picture, .svg or .png (needs gnuplot)"},
-        {"--journal", KIND_TEXT, OPT(journal), 0, 0, "FILE", "the events of one run, for `salvorctl journal replay`"},
-        {"--help", KIND_SWITCH, OPT(help), 0, 0, NULL, "this page"},
-};
-
-static const struct row *find_row(const char *word, size_t len) {
-        for (size_t i = 0; i < SAL_ARRAY_LEN(rows); i++)
-                if (strlen(rows[i].name) == len && strncmp(rows[i].name, word, len) == 0)
-                        return &rows[i];
-        return NULL;
-}
-
-static enum sal_status take_number(const struct row *row, const char *text, double *ret, struct sal_err *reterr) {
-        char *end = NULL;
-        errno = 0;
-        double number = strtod(text, &end);
-        bool whole = row->kind != KIND_INT || floor(number) == number;
-        if (!errno && end != text && !*end && number >= row->min && number <= row->max && whole) {
-                *ret = number;
-                return SAL_OK;
-        }
-        return sal_fail(reterr, SAL_E_USAGE, "%s must be a %s from %.15g to %.15g, not \"%.40s\"", row->name,
-                        row->kind == KIND_INT ? "whole number" : "number", row->min, row->max, text);
-}
-
-static enum sal_status take_policies(struct sal_sim_options *options, const char *text, struct sal_err *reterr) {
-        memset(options->policies, 0, sizeof options->policies);
+static enum sal_status take_policies(const struct sal_fleet_option *option, const char *text, void *member,
+                                     struct sal_err *reterr) {
+        bool *policies = member;
+        (void)option;
+        memset(policies, 0, SAL_SIM_POLICIES * sizeof *policies);
         while (*text) {
                 char name[16];
                 size_t len = strcspn(text, ",");
@@ -105,48 +24,85 @@ static enum sal_status take_policies(struct sal_sim_options *options, const char
                         return SAL_E_USAGE;
                 }
                 for (int i = 0; i < SAL_SIM_POLICIES; i++)
-                        options->policies[i] |= policy < 0 || policy == i;
+                        policies[i] |= policy < 0 || policy == i;
                 text += len;
                 text += *text == ',';
         }
         return SAL_OK;
 }
 
-static enum sal_status take(struct sal_sim_options *options, const struct row *row, const char *text,
-                            struct sal_err *reterr) {
-        char *member = (char *)options + row->offset;
-        double number = 0;
-        enum sal_status status = SAL_OK;
-        switch (row->kind) {
-        case KIND_SWITCH:
-                *(bool *)member = true;
-                return SAL_OK;
-        case KIND_TEXT:
-                *(const char **)(void *)member = text;
-                return SAL_OK;
-        case KIND_POLICY:
-                return take_policies(options, text, reterr);
-        case KIND_DELAY:
-                return sal_sim_delay_parse(row->name, text, (struct sal_sim_delay *)(void *)member, reterr);
-        case KIND_INT:
-                status = take_number(row, text, &number, reterr);
-                if (!status)
-                        *(int64_t *)(void *)member = (int64_t)number;
-                return status;
-        case KIND_NUMBER:
-                return take_number(row, text, (double *)(void *)member, reterr);
-        }
-        return status;
+static enum sal_status take_delay(const struct sal_fleet_option *option, const char *text, void *member,
+                                  struct sal_err *reterr) {
+        return sal_sim_delay_parse(option->name, text, member, reterr);
 }
+
+#define OPT(member) offsetof(struct sal_sim_options, member)
+#define CASE(member) offsetof(struct sal_sim_options, what.member)
+static const struct sal_fleet_option rows[] = {
+        SAL_FLEET_HEADING("What is played"),
+        SAL_FLEET_SWITCH("--table", OPT(table), "play the ten cases of docs/rollout.md with every rule"),
+        SAL_FLEET_OWN("--policy", OPT(policies), take_policies, "P,...",
+                      "salvor (default), hawkbit, aws, mender, lvfs, push, or all"),
+        SAL_FLEET_TEXT("--plan", OPT(plan), "FILE", "a campaign's payload, or a plan (else the default)"),
+        SAL_FLEET_INT("--runs", OPT(runs), 1, SAL_SIM_RUNS_MAX, "N", "how often it is played (default 1000)"),
+        SAL_FLEET_INT("--seed", OPT(seed), 0, SAL_FLEET_SEED_MAX, "S", "the same seed gives the same runs (default 1)"),
+        SAL_FLEET_INT("--threads", OPT(threads), 1, SAL_SIM_THREADS_MAX, "N", "default: one per processor"),
+        SAL_FLEET_INT("--days", CASE(days), 1, SAL_SIM_DAYS_MAX, "N", "simulated days, at most (default 30)"),
+        SAL_FLEET_HEADING("The fleet; a share P is 0 to 1 of all machines"),
+        SAL_FLEET_INT("--machines", CASE(machines), 1, SAL_SIM_MACHINES_MAX, "N", "how many (default 5000)"),
+        SAL_FLEET_NUMBER("--fail-share", CASE(fail_share), 0, 1, "P", "report that the fix failed"),
+        SAL_FLEET_NUMBER("--silent-share", CASE(silent_share), 0, 1, "P", "are never heard of again"),
+        SAL_FLEET_NUMBER("--relapse-share", CASE(relapse_share), 0, 1, "P", "fail to boot after success"),
+        SAL_FLEET_NUMBER("--late-share", CASE(late_share), 0, 1, "P", "report success after the deadline"),
+        SAL_FLEET_NUMBER("--cycle-share", CASE(cycle_share), 0, 1, "P", "have their power cut before they report"),
+        SAL_FLEET_INT("--good-first", CASE(good_first), 0, 1e9, "N",
+                      "the first N offers are good, whatever the shares say"),
+        SAL_FLEET_INT("--cohort-values", CASE(cohort_values), 1, SAL_SIM_VALUES_MAX, "N",
+                      "values of each cohort fact of the plan (default 10)"),
+        SAL_FLEET_NUMBER("--bad-cohort-fail", CASE(bad_cohort_fail), 0, 1, "P",
+                         "share that fails, of one value of the first cohort"),
+        SAL_FLEET_SWITCH("--healthy", CASE(healthy), "success is `healthy` (else applied, then the soak)"),
+        SAL_FLEET_NUMBER("--polls-per-minute", CASE(polls_per_minute), 0, 1e8, "R",
+                         "in all (default 100); 0: all wait at the server"),
+        SAL_FLEET_NUMBER("--offers-per-second", CASE(offers_per_second), 0.001, 1e6, "R",
+                         "at most, to machines that wait (default 2000)"),
+        SAL_FLEET_HEADING("Delays; D is seconds such as 90, exp:MEAN, or tri:LEAST,MOST LIKELY,MOST"),
+        SAL_FLEET_OWN("--success-delay", CASE(success), take_delay, "D", "from the offer to success (default exp:480)"),
+        SAL_FLEET_OWN("--failure-delay", CASE(failure), take_delay, "D", "from the offer to failure (default exp:180)"),
+        SAL_FLEET_OWN("--relapse-delay", CASE(relapse), take_delay, "D", "from success to relapse (default exp:600)"),
+        SAL_FLEET_OWN("--cycle-delay", CASE(cycle), take_delay, "D",
+                      "from the offer to the power cut (default exp:120)"),
+        SAL_FLEET_OWN("--late-delay", CASE(late), take_delay, "D",
+                      "from the deadline to a late report (default exp:1800)"),
+        SAL_FLEET_OWN("--reboot-delay", CASE(reboot), take_delay, "D", "from a failure to the next poll (default 60)"),
+        SAL_FLEET_HEADING("Rules of peers; in percent where it says %"),
+        SAL_FLEET_NUMBER("--hawkbit-error", CASE(hawkbit_error_percent), 0, 100, "%",
+                         "of a group failed, over which it stops (default 50)"),
+        SAL_FLEET_NUMBER("--hawkbit-success", CASE(hawkbit_success_percent), 0, 100, "%",
+                         "of a group succeeded: the next begins (default 50)"),
+        SAL_FLEET_NUMBER("--aws-abort", CASE(aws_abort_percent), 0, 100, "%",
+                         "of the reports failed: cancelled (default 20)"),
+        SAL_FLEET_INT("--aws-minimum", CASE(aws_minimum), 1, 1e9, "N",
+                      "reports that this takes at least (default 100)"),
+        SAL_FLEET_INT("--aws-per-minute", CASE(aws_per_minute), 1, 1e9, "N", "offers, at most (default 1000)"),
+        SAL_FLEET_NUMBER("--mender-hours", CASE(phase_hours), 0.001, 8760, "H",
+                         "between its phases of 5, 15 and 80 % (default 48)"),
+        SAL_FLEET_INT("--lvfs-failures", CASE(lvfs_failures), 1, 1e9, "N",
+                      "failures that it takes to withdraw (default 5)"),
+        SAL_FLEET_NUMBER("--lvfs-success", CASE(lvfs_percent), 0, 100, "%",
+                         "of the reports, below which it withdraws (default 70)"),
+        SAL_FLEET_HEADING("Results"),
+        SAL_FLEET_SWITCH("--json", OPT(json), "the results as JSON"),
+        SAL_FLEET_TEXT("--csv", OPT(csv), "FILE", "every run, or the table, as CSV"),
+        SAL_FLEET_TEXT("--plot", OPT(plot), "FILE", "a picture, .svg or .png (needs gnuplot)"),
+        SAL_FLEET_TEXT("--journal", OPT(journal), "FILE", "the events of one run, for `salvorctl journal replay`"),
+        SAL_FLEET_SWITCH("--help", OPT(help), "this page"),
+};
 
 /* A plan, or a payload whose plan it is. */
 static enum sal_status read_plan(const char *path, struct sal_plan *ret, struct sal_err *reterr) {
-        sal_autofree char *bytes = NULL;
         sal_autojson json_t *json = NULL;
-        size_t len = 0;
-        enum sal_status status = sal_file_read(path, SAL_SIM_PLAN_MAX_BYTES, &bytes, &len, reterr);
-        if (!status)
-                status = sal_json_parse(bytes, len, SAL_JSON_MAX_DEPTH, &json, reterr);
+        enum sal_status status = sal_fleet_line_read_json(path, SAL_SIM_PLAN_MAX_BYTES, &json, reterr);
         if (status)
                 return status;
         struct sal_json_at root = sal_json_root(json), at = root;
@@ -191,46 +147,28 @@ enum sal_status sal_sim_options_parse(int argc, char **argv, struct sal_sim_opti
         ret->threads = ret->threads < SAL_SIM_THREADS_MAX ? ret->threads : SAL_SIM_THREADS_MAX;
         ret->policies[SAL_SIM_SALVOR] = true;
         sal_sim_case_default(&ret->what);
-        bool policy_given = false, case_given = false;
-        for (int i = 0; i < argc; i++) {
-                const char *word = argv[i];
-                size_t len = strcspn(word, "=");
-                const struct row *row = find_row(word, len);
-                if (!row)
-                        return sal_fail(reterr, SAL_E_USAGE,
-                                        *word == '-' ? "there is no option %.*s" : "\"%.*s\" is too much",
-                                        len > 60 ? 60 : (int)len, word);
-                const char *text = word[len] ? word + len + 1 : NULL;
-                if (row->kind == KIND_SWITCH && text)
-                        return sal_fail(reterr, SAL_E_USAGE, "%s takes no value", row->name);
-                if (row->kind != KIND_SWITCH && !text) {
-                        if (i + 1 >= argc)
-                                return sal_fail(reterr, SAL_E_USAGE, "%s needs a value: %s", row->name, row->value);
-                        text = argv[++i];
-                }
-                enum sal_status status = take(ret, row, text, reterr);
-                if (status)
-                        return status;
-                policy_given |= row->kind == KIND_POLICY;
-                case_given |= row->kind != KIND_POLICY && row->offset < sizeof ret->what;
+        bool given[SAL_ARRAY_LEN(rows)] = {false}, case_given = false, policy_given = false;
+        enum sal_status status = sal_fleet_line_parse(rows, SAL_ARRAY_LEN(rows), argc, argv, ret, given, NULL, reterr);
+        if (status)
+                return status;
+        for (size_t i = 0; i < SAL_ARRAY_LEN(rows); i++) {
+                policy_given |= given[i] && rows[i].offset == OPT(policies);
+                case_given |= given[i] && rows[i].offset < sizeof ret->what;
         }
         if (ret->help)
                 return SAL_OK;
-        enum sal_status status = ret->plan ? read_plan(ret->plan, &ret->what.plan, reterr) : SAL_OK;
+        status = ret->plan ? read_plan(ret->plan, &ret->what.plan, reterr) : SAL_OK;
         return status ? status : check(ret, policy_given, case_given, reterr);
 }
 
 void sal_sim_print_usage(FILE *stream) {
         fputs("usage: salvor-fleet simulate [OPTIONS]\n\n"
-              "Plays a rollout in simulated time with the daemon's own rules, or with those of peers.\n\n",
+              "Plays a rollout in simulated time with the daemon's own rules, or with those of\n"
+              "peers.\n\n",
               stream);
-        for (size_t i = 0; i < SAL_ARRAY_LEN(rows); i++) {
-                char left[48];
-                snprintf(left, sizeof left, "%s%s%s", rows[i].name, rows[i].value ? " " : "",
-                         rows[i].value ? rows[i].value : "");
-                fprintf(stream, "  %-24s %s\n", left, rows[i].help);
-        }
-        fputs("\nA delay D is seconds such as 90, exp:MEAN or tri:LEAST,MOST LIKELY,MOST.\n"
-              "Exit codes: 0 done (and, of --table, every bound reached), 1 failed, 2 usage, 7 interrupted.\n",
-              stream);
+        sal_fleet_line_print(stream, rows, SAL_ARRAY_LEN(rows));
+        fputc('\n', stream);
+        sal_help_text(stream,
+                      "Exit codes: 0 done (and, of --table, every bound reached), 1 it failed, such as on a plan "
+                      "that no server would take, 2 usage, 3 a file is not there, 7 interrupted.");
 }
