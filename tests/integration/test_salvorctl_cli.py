@@ -98,6 +98,8 @@ def test_help_of_every_command():
     for name in names:
         done = ctl(*name, "--help")
         assert done.returncode == 0 and done.stdout.startswith("usage: salvorctl"), name
+        assert max(map(len, done.stdout.splitlines())) <= 80, done.stdout
+    assert max(map(len, top.stdout.splitlines())) <= 80, top.stdout
 
 
 def test_version():

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Help in lines that fit a terminal of 80 columns. The texts are the program's own: ASCII, and harmless.
+ * Help in lines that fit a terminal of 80 columns. The texts are the program's own, and so harmless; a code
+ * point that is not ASCII counts as many columns as it has bytes.
  *
  * Thread: one. Ownership: everything is borrowed for the call.
  */

@@ -191,8 +191,7 @@ const struct sal_command sal_commands_artifact[] = {
          .max_args = 1,
          .summary = "Write its bytes to standard output",
          .help = "Not a byte is written unless all of them have this SHA-256; until then they stand in a temporary "
-                 "file.\n"
-                 "With --json they are fetched and checked, and their sha256 and length are printed instead.",
+                 "file. With --json they are fetched and checked, and their sha256 and length are printed instead.",
          .run = run_get},
         {.group = "artifact",
          .verb = "delete",

@@ -199,8 +199,8 @@ const struct sal_command sal_commands_bundle[] = {
          .options = SAL_BIT(SAL_OPT_FROM) | SAL_BIT(SAL_OPT_ROOT),
          .offline = true,
          .summary = "Write a folder with which machines without a network are rescued",
-         .help = "OUT must not exist. All campaigns in force go into it, or those named, with metadata, policy and\n"
-                 "artifacts, each file verified as a recovery client does it. It is on the disk when this is done: a\n"
+         .help = "OUT must not exist. All campaigns in force go into it, or those named, with metadata, policy and "
+                 "artifacts, each file verified as a recovery client does it. It is on the disk when this is done: a "
                  "stick may be pulled out. --from DIR reads a copy of the public directory instead of the server.",
          .words = words,
          .run = run_bundle},

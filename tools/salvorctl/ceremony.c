@@ -69,10 +69,10 @@ const struct sal_command sal_commands_ceremony[] = {
          .summary = "Write the next root, targets or policy, for its key holders to sign",
          .help = "root     --from N.root.json, or --new; roles are root, targets, snapshot and timestamp\n"
                  "targets  --root N.root.json --policy FILE [--from N.targets.json]; the role is campaigns\n"
-                 "policy   --from FILE, or --new; --add NAME=PUBLIC.pem and --drop NAME are authors,\n"
-                 "         --threshold CLASS=N, --class NAME limits --add to it, --revoke ID[@V]\n"
-                 "Drops come first, then additions, then thresholds. A KEY is an id, its first 8 digits or more, or\n"
-                 "a public file. A root is valid for 1095 days, targets for 365, unless --days says otherwise.",
+                 "policy   --from FILE, or --new; --add NAME=PUBLIC.pem and --drop NAME are authors, --threshold "
+                 "CLASS=N, --class NAME limits --add to it, --revoke ID[@V]\n"
+                 "Drops come first, then additions, then thresholds. A KEY is an id, its first 8 digits or more, or a "
+                 "public file. A root is valid for 1095 days, targets for 365, unless --days says otherwise.",
          .words = draft_words,
          .run = run_draft},
         {.group = "trust",
@@ -86,8 +86,8 @@ const struct sal_command sal_commands_ceremony[] = {
          .offline = true,
          .local = true,
          .summary = "Show what a root or targets file says and changes, then sign it",
-         .help = "--from names the file before it, so that the changes are shown; a root then counts the keys of the\n"
-                 "root before too. A targets file needs --root N.root.json; --policy FILE shows the policy it names.\n"
+         .help = "--from names the file before it, so that the changes are shown; a root then counts the keys of the "
+                 "root before too. A targets file needs --root N.root.json; --policy FILE shows the policy it names. "
                  "One signature is added; nothing else of FILE changes.",
          .words = sign_words,
          .run = sal_ctl_trust_sign},
@@ -100,7 +100,7 @@ const struct sal_command sal_commands_ceremony[] = {
          .offline = true,
          .local = true,
          .summary = "Hold root files, targets and policy against each other as a client would",
-         .help = "--root names the root that clients pin. Says whose signatures are missing and how long all of it is\n"
+         .help = "--root names the root that clients pin. Says whose signatures are missing and how long all of it is "
                  "valid. Exit code 0 when all of it holds together, else 1.",
          .words = check_words,
          .run = sal_ctl_trust_check},

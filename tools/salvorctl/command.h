@@ -199,8 +199,10 @@ void sal_ctl_preview_print(FILE *stream, const char *campaign, const json_t *pre
 
 /* ---- machines (machine.c, explain.c) ---- */
 
-/* "/api/v1/machines/<id>", or its part `what`. Errors: SAL_E_USAGE (no machine id). */
-enum sal_status sal_ctl_machine_path(const char *id, const char *what, char ret[static SAL_CTL_PATH_BYTES],
+/* Fetches the machine that the command names, or its part `what` ("explain"; NULL: itself), and prints it: with --json
+ * as it is, else by `print`. Errors: SAL_E_USAGE (no machine id), those of the call, SAL_E_MALFORMED (of another
+ * machine). */
+enum sal_status sal_ctl_machine_tell(struct sal_ctl *ctl, const char *what, void (*print)(const json_t *document),
                                      struct sal_err *reterr);
 /* `machine explain`. */
 enum sal_status sal_ctl_run_explain(struct sal_ctl *ctl, struct sal_err *reterr);

@@ -155,8 +155,8 @@ const struct sal_command sal_commands_draft[] = {
          .min_args = 1,
          .max_args = 1,
          .summary = "Make a draft from a payload (\"-\": standard input)",
-         .help = "A payload may leave away trust_domain, version (the newest and one), not_before (now), expires\n"
-                 "(7 days later) and rollout: they are written in behind \"id\"; the rest stays as it was written.",
+         .help = "A payload may leave away trust_domain, version (the newest and one), not_before (now), expires (7 "
+                 "days later) and rollout: they are written in behind \"id\"; the rest stays as it was written.",
          .run = run_create},
         {.group = "campaign",
          .verb = "delete",

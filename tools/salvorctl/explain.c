@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* salvorctl machine explain: why a machine gets a fix or does not. First the sentence, then the numbers. */
 #include "command.h"
-#include "confirm.h"
 #include "out.h"
 #include "wrap.h"
 
@@ -67,12 +66,14 @@ static void print_campaigns(const json_t *campaigns) {
         sal_table_print(&table, stdout, "no live campaign");
 }
 
-/* "canary, u = 0.0042 in [0, 0.01)" or "canary, pinned". */
+/* "ring canary (u = 0.0042 in [0, 0.01))" or "ring canary (pinned to canary)"; a pin to a ring that is not in the plan
+ * means the last one. */
 static void put_ring(struct sal_buf *out, const json_t *row) {
         const json_t *by = json_object_get(row, "ring_by"), *u = json_object_get(by, "u");
-        sal_buf_printf(out, "ring %s", sal_text(row, "ring"));
-        if (*sal_text(by, "pin"))
-                sal_buf_printf(out, " (pinned to %s)", sal_text(by, "pin"));
+        const char *ring = sal_text(row, "ring"), *pin = sal_text(by, "pin");
+        sal_buf_printf(out, "ring %s", ring);
+        if (*pin)
+                sal_buf_printf(out, " (pinned to %s%s)", pin, strcmp(pin, ring) == 0 ? "" : ", which its plan lacks");
         else if (json_is_number(u))
                 sal_buf_printf(out, " (u = %.4f in [%.4g, %.4g))", json_number_value(u),
                                json_number_value(json_object_get(by, "from")),
@@ -136,20 +137,7 @@ static void print_offers(const json_t *campaigns) {
         sal_table_print(&table, stdout, "no offers of live campaigns");
 }
 
-enum sal_status sal_ctl_run_explain(struct sal_ctl *ctl, struct sal_err *reterr) {
-        char path[SAL_CTL_PATH_BYTES];
-        sal_autojson json_t *document = NULL;
-        enum sal_status status = sal_ctl_machine_path(ctl->args[0], "explain", path, reterr);
-        if (!status)
-                status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
-        if (!status)
-                status = sal_ctl_confirm_machine(document, ctl->args[0], reterr);
-        if (status)
-                return status;
-        if (ctl->json) {
-                sal_out_json(document);
-                return SAL_OK;
-        }
+static void print_answer(const json_t *document) {
         const json_t *campaigns = json_object_get(document, "campaigns"), *notes = json_object_get(document, "notes");
         sal_autobuf struct sal_buf answer = SAL_BUF_INIT;
         put("why", *sal_text(document, "sentence") ? sal_text(document, "sentence") : sal_text(document, "detail"));
@@ -164,5 +152,8 @@ enum sal_status sal_ctl_run_explain(struct sal_ctl *ctl, struct sal_err *reterr)
                 print_sentences(document);
         }
         print_offers(campaigns);
-        return SAL_OK;
+}
+
+enum sal_status sal_ctl_run_explain(struct sal_ctl *ctl, struct sal_err *reterr) {
+        return sal_ctl_machine_tell(ctl, "explain", print_answer, reterr);
 }

@@ -273,8 +273,8 @@ const struct sal_command sal_commands_key[] = {
          .offline = true,
          .local = true,
          .summary = "Make a private key: an author's, or one of root, targets or the online roles",
-         .help = "The key is encrypted PKCS#8 (PBKDF2-HMAC-SHA256, 600,000 iterations, AES-256-CBC). Its passphrase,\n"
-                 "of at least 12 characters, is asked for twice at the terminal. FILE must not exist. What is printed\n"
+         .help = "The key is encrypted PKCS#8 (PBKDF2-HMAC-SHA256, 600,000 iterations, AES-256-CBC). Its passphrase, "
+                 "of at least 12 characters, is asked for twice at the terminal. FILE must not exist. What is printed "
                  "is the author for trust-policy.json. --out pkcs11:token=NAME;object=LABEL makes the key on a token.",
          .run = run_generate},
         {.group = "key",
@@ -287,7 +287,7 @@ const struct sal_command sal_commands_key[] = {
          .offline = true,
          .local = true,
          .summary = "Show the public half of a private key, and how it is kept",
-         .help = "A file that is encrypted too weakly is refused, with the command that mends it. A pkcs11: URI names\n"
+         .help = "A file that is encrypted too weakly is refused, with the command that mends it. A pkcs11: URI names "
                  "a key on a token. With --name, and for a key on a token, the author for trust-policy.json follows.",
          .run = run_show},
         {0},

@@ -98,7 +98,7 @@ const struct sal_command sal_commands_life[] = {
             "Freezes the signatures; other live versions of the same id are withdrawn.", 0),
         ACT("pause", "Offer nothing more until resumed; what is under way ends", NULL, 0),
         ACT("resume", "Go on after a pause or a halt",
-            "A halt by the engine must be acknowledged: --acknowledge with the id of the newest halt decision.\n"
+            "A halt by the engine must be acknowledged: --acknowledge with the id of the newest halt decision. "
             "With --cohort only that held cohort is released.",
             SAL_BIT(SAL_OPT_ACKNOWLEDGE) | SAL_BIT(SAL_OPT_COHORT)),
         ACT("advance", "Open the next ring by hand", NULL, SAL_BIT(SAL_OPT_ACKNOWLEDGE)),

@@ -224,8 +224,7 @@ const struct sal_command sal_commands_limits[] = {
          .options = KINDS | SAL_BIT(SAL_OPT_FILE) | SAL_BIT(SAL_OPT_NONE) | SAL_BIT(SAL_OPT_REASON),
          .summary = "Make a campaign smaller, later or narrower than its plan",
          .help = "Each kind that is given takes the place of what there was of it, the others stay. Tightening needs "
-                 "no\n"
-                 "grant, loosening does; nothing loosens what the authors signed. Offers that are out are not taken "
+                 "no grant, loosening does; nothing loosens what the authors signed. Offers that are out are not taken "
                  "back.",
          .words = words,
          .run = run_set},

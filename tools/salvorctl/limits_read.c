@@ -9,14 +9,16 @@
 static const char *const day_names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 enum { DAYS = 7 };
 
+/* In the place of what there was. Borrowed; NULL without memory. */
+static json_t *empty_object(json_t *parent, const char *key) {
+        json_object_set_new(parent, key, json_object());
+        return json_object_get(parent, key);
+}
+
 /* A member that is an object, made when it is missing. Borrowed; NULL without memory. */
 static json_t *object_at(json_t *parent, const char *key) {
         json_t *child = json_object_get(parent, key);
-        if (!json_is_object(child)) {
-                json_object_set_new(parent, key, json_object());
-                child = json_object_get(parent, key);
-        }
-        return child;
+        return json_is_object(child) ? child : empty_object(parent, key);
 }
 
 /* "NAME=VALUE" in two; the value begins behind the first "=". */
@@ -31,10 +33,6 @@ static enum sal_status split_pair(const char *option, const char *form, const ch
         return SAL_OK;
 }
 
-static enum sal_status no_text(const char *option, struct sal_err *reterr) {
-        return sal_fail(reterr, SAL_E_USAGE, "--%s is no UTF-8 text", option);
-}
-
 static enum sal_status read_in_flight(const struct sal_ctl *ctl, json_t *limits, struct sal_err *reterr) {
         int64_t most = 0;
         enum sal_status status = sal_ctl_int(ctl, SAL_OPT_IN_FLIGHT, 1, SAL_LIMITS_IN_FLIGHT_MAX, &most, reterr);
@@ -43,51 +41,40 @@ static enum sal_status read_in_flight(const struct sal_ctl *ctl, json_t *limits,
         return status;
 }
 
-static enum sal_status read_opens(const struct sal_ctl *ctl, json_t *limits, struct sal_err *reterr) {
-        if (!sal_ctl_has(ctl, SAL_OPT_OPENS))
-                return SAL_OK;
-        json_object_set_new(limits, "opens", json_object());
-        json_t *opens = json_object_get(limits, "opens");
-        const char *text;
-        for (size_t i = 0; (text = sal_ctl_nth(ctl, SAL_OPT_OPENS, i)); i++) {
-                char ring[SAL_RING_NAME_BYTES];
-                const char *time = NULL;
-                enum sal_status status = split_pair("opens", "RING=TIME", text, ring, sizeof ring, &time, reterr);
+/* Each "NAME=VALUE" of a repeated option into `ret`: of one name the values are alternatives, an array, or there may be
+ * one only. */
+static enum sal_status read_pairs(const struct sal_ctl *ctl, enum sal_option option, const char *form, size_t name_room,
+                                  bool alternatives, json_t *ret, struct sal_err *reterr) {
+        const char *word = sal_ctl_option_name(option), *text;
+        for (size_t i = 0; (text = sal_ctl_nth(ctl, option, i)); i++) {
+                char name[SAL_FACT_NAME_BYTES + SAL_RING_NAME_BYTES];
+                const char *value = NULL;
+                enum sal_status status = split_pair(word, form, text, name, name_room, &value, reterr);
                 if (status)
                         return status;
-                if (json_object_get(opens, ring))
-                        return sal_fail(reterr, SAL_E_USAGE, "--opens names ring %s twice", ring);
-                if (json_object_set_new(opens, ring, json_string(time)))
-                        return no_text("opens", reterr);
+                json_t *before = json_object_get(ret, name);
+                if (before && !alternatives)
+                        return sal_fail(reterr, SAL_E_USAGE, "--%s names %s twice", word, name);
+                json_t *one = json_string(value);
+                if (before ? json_array_append_new(before, one)
+                           : json_object_set_new(ret, name, alternatives ? json_pack("[o]", one) : one))
+                        return sal_fail(reterr, SAL_E_USAGE, "--%s is no UTF-8 text", word);
         }
         return SAL_OK;
 }
 
-/* Several values of one label are alternatives. */
+static enum sal_status read_opens(const struct sal_ctl *ctl, json_t *limits, struct sal_err *reterr) {
+        if (!sal_ctl_has(ctl, SAL_OPT_OPENS))
+                return SAL_OK;
+        json_t *opens = empty_object(limits, "opens");
+        return read_pairs(ctl, SAL_OPT_OPENS, "RING=TIME", SAL_RING_NAME_BYTES, false, opens, reterr);
+}
+
 static enum sal_status read_labels(const struct sal_ctl *ctl, json_t *limits, struct sal_err *reterr) {
         if (!sal_ctl_has(ctl, SAL_OPT_ONLY_LABEL))
                 return SAL_OK;
-        json_t *only = object_at(limits, "only");
-        json_object_set_new(only, "labels", json_object());
-        json_t *labels = json_object_get(only, "labels");
-        const char *text;
-        for (size_t i = 0; (text = sal_ctl_nth(ctl, SAL_OPT_ONLY_LABEL, i)); i++) {
-                char name[SAL_FACT_NAME_BYTES];
-                const char *value = NULL;
-                enum sal_status status =
-                        split_pair("only-label", "NAME=VALUE", text, name, sizeof name, &value, reterr);
-                if (status)
-                        return status;
-                json_t *values = json_object_get(labels, name);
-                if (!values) {
-                        if (json_object_set_new(labels, name, json_array()))
-                                return no_text("only-label", reterr);
-                        values = json_object_get(labels, name);
-                }
-                if (json_array_append_new(values, json_string(value)))
-                        return no_text("only-label", reterr);
-        }
-        return SAL_OK;
+        json_t *labels = empty_object(object_at(limits, "only"), "labels");
+        return read_pairs(ctl, SAL_OPT_ONLY_LABEL, "NAME=VALUE", SAL_FACT_NAME_BYTES, true, labels, reterr);
 }
 
 /* One machine id per line; blank lines and what follows a # are left out. */

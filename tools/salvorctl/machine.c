@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum sal_status sal_ctl_machine_path(const char *id, const char *what, char ret[static SAL_CTL_PATH_BYTES],
-                                     struct sal_err *reterr) {
+static enum sal_status machine_path(const char *id, const char *what, char ret[static SAL_CTL_PATH_BYTES],
+                                    struct sal_err *reterr) {
         if (!sal_machine_id_valid(id))
                 return sal_fail(reterr, SAL_E_USAGE,
                                 "\"%.80s\" is no machine id: 1 to 64 of [A-Za-z0-9._:-], no leading dot", id);
@@ -162,29 +162,37 @@ static void print_document(const json_t *document) {
         }
 }
 
-static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
+enum sal_status sal_ctl_machine_tell(struct sal_ctl *ctl, const char *what, void (*print)(const json_t *document),
+                                     struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
         sal_autojson json_t *document = NULL;
-        enum sal_status status = sal_ctl_machine_path(ctl->args[0], NULL, path, reterr);
+        enum sal_status status = machine_path(ctl->args[0], what, path, reterr);
         if (!status)
                 status = sal_admin_get(ctl->admin, path, NULL, &document, reterr);
         if (!status)
                 status = sal_ctl_confirm_machine(document, ctl->args[0], reterr);
         if (status)
                 return status;
-        if (ctl->json) {
+        if (ctl->json)
                 sal_out_json(document);
-                return SAL_OK;
-        }
-        print_document(document);
-        print_offers(json_object_get(document, "offers"));
+        else
+                print(document);
         return SAL_OK;
+}
+
+static void print_machine(const json_t *machine) {
+        print_document(machine);
+        print_offers(json_object_get(machine, "offers"));
+}
+
+static enum sal_status run_show(struct sal_ctl *ctl, struct sal_err *reterr) {
+        return sal_ctl_machine_tell(ctl, NULL, print_machine, reterr);
 }
 
 static enum sal_status change(struct sal_ctl *ctl, json_t *body, const char *done, struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
         sal_autojson json_t *answer = NULL;
-        enum sal_status status = sal_ctl_machine_path(ctl->args[0], NULL, path, reterr);
+        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
         const struct sal_admin_call call = {.method = "PATCH", .path = path, .body = body};
         if (!status)
                 status = sal_admin_json(ctl->admin, &call, &answer, reterr);
@@ -224,7 +232,7 @@ static enum sal_status run_opt_out(struct sal_ctl *ctl, struct sal_err *reterr) 
 
 static enum sal_status run_delete(struct sal_ctl *ctl, struct sal_err *reterr) {
         char path[SAL_CTL_PATH_BYTES];
-        enum sal_status status = sal_ctl_machine_path(ctl->args[0], NULL, path, reterr);
+        enum sal_status status = machine_path(ctl->args[0], NULL, path, reterr);
         if (!status)
                 status = sal_ctl_delete(ctl, path, reterr);
         if (!status && !ctl->json)

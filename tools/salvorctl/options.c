@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: options, the command's name, its arguments. */
+#include "client/help.h"
 #include "command.h"
 
 #include <errno.h>
 #include <string.h>
+
+enum { SUMMARY_COLUMN = 34, OPTION_COLUMN = 27 }; /* of the help */
 
 static const struct option_row {
         const char *name;
@@ -63,8 +66,8 @@ static const struct option_row {
                                 "only machines with this label; may be repeated, values of one name are alternatives"},
         [SAL_OPT_ONLY_MACHINES] = {"only-machines", "FILE", "only these machines, an id per line; - is standard input"},
         [SAL_OPT_WINDOW] = {"window", "DAYS FROM-TO",
-                            "offers are made then only, as in \"mon-fri 22:00-04:00\" (UTC); "
-                            "may be repeated"},
+                            "only then are offers made (UTC); may be repeated; \"mon-fri 22:00-04:00\", or "
+                            "\"22:00-04:00\" every day"},
         [SAL_OPT_FILE] = {"file", "FILE", "all limits as JSON, in the place of those before; - is standard input"},
 };
 
@@ -288,17 +291,21 @@ void sal_ctl_print_usage(FILE *stream) {
                         char name[160];
                         snprintf(name, sizeof name, "%s%s%s%s%s", row->group, row->verb ? " " : "",
                                  row->verb ? row->verb : "", *row->args ? " " : "", row->args);
-                        fprintf(stream, "  %-34s %s\n", name, row->summary);
+                        sal_help_row(stream, SUMMARY_COLUMN, name, row->summary);
                 }
         }
-        fputs("\n"
-              "  -C DIR      folder that `salvorctl init` made (default: $SALVOR_DIR, else the present folder)\n"
-              "  --json      machine-readable standard output\n"
-              "  --help      this page, or that of a command\n"
-              "  --version   version of the program\n\n"
-              "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 server unreachable, 6 denied,\n"
-              "7 timed out.\n",
-              stream);
+        static const char *const options[][2] = {
+                {"-C DIR", "folder that `salvorctl init` made (default: $SALVOR_DIR, else the present folder)"},
+                {"--json", "machine-readable standard output"},
+                {"--help", "this page, or that of a command"},
+                {"--version", "version of the program"},
+        };
+        fputc('\n', stream);
+        for (size_t i = 0; i < SAL_ARRAY_LEN(options); i++)
+                sal_help_row(stream, SUMMARY_COLUMN, options[i][0], options[i][1]);
+        fputc('\n', stream);
+        sal_help_text(stream, "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 server unreachable, "
+                              "6 denied, 7 timed out.");
 }
 
 static void print_option(FILE *stream, const struct sal_command *command, enum sal_option option) {
@@ -309,18 +316,23 @@ static void print_option(FILE *stream, const struct sal_command *command, enum s
                         value = words->value;
                         help = words->help;
                 }
-        char left[48];
+        char left[48], text[256];
         snprintf(left, sizeof left, "--%s%s%s", row->name, value ? " " : "", value ? value : "");
-        fprintf(stream, "  %-24s %s%s\n", left, help, command->required & SAL_BIT(option) ? " (required)" : "");
+        snprintf(text, sizeof text, "%s%s", help, command->required & SAL_BIT(option) ? " (required)" : "");
+        sal_help_row(stream, OPTION_COLUMN, left, text);
 }
 
 void sal_ctl_print_help(FILE *stream, const struct sal_command *command) {
-        char name[96];
+        char name[96], text[256];
         command_name(command, name, sizeof name);
-        fprintf(stream, "usage: salvorctl %s%s%s%s%s\n\n%s.\n", command->local ? "" : "-C DIR ", name,
-                *command->args ? " " : "", command->args, command->options ? " [OPTIONS]" : "", command->summary);
-        if (command->help)
-                fprintf(stream, "\n%s\n", command->help);
+        fprintf(stream, "usage: salvorctl %s%s%s%s%s\n\n", command->local ? "" : "-C DIR ", name,
+                *command->args ? " " : "", command->args, command->options ? " [OPTIONS]" : "");
+        snprintf(text, sizeof text, "%s.", command->summary);
+        sal_help_text(stream, text);
+        if (command->help) {
+                fputc('\n', stream);
+                sal_help_text(stream, command->help);
+        }
         if (command->options)
                 fputc('\n', stream);
         for (int i = 0; i < SAL_OPT_COUNT; i++)

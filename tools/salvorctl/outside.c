@@ -230,12 +230,9 @@ const struct sal_command sal_commands_outside[] = {
          .options = SAL_BIT(SAL_OPT_OUT) | SAL_BIT(SAL_OPT_PAE),
          .summary = "Print the payload, or the exact bytes that are signed",
          .help = "A signature is made over the DSSE bytes of the payload (its pre-authentication encoding): --pae "
-                 "gives\n"
-                 "those, for `openssl pkeyutl -sign -rawin` (Ed25519) or `openssl dgst -sha256 -sign` (P-256) and "
-                 "then\n"
-                 "`campaign attach`. Their SHA-256 is the digest that `campaign sign` shows. Without --pae: the "
-                 "payload\n"
-                 "alone, for `campaign sign --payload`.",
+                 "gives those, for `openssl pkeyutl -sign -rawin` (Ed25519) or `openssl dgst -sha256 -sign` (P-256) "
+                 "and then `campaign attach`. Their SHA-256 is the digest that `campaign sign` shows. Without --pae: "
+                 "the payload alone, for `campaign sign --payload`.",
          .run = run_payload},
         {.group = "campaign",
          .verb = "attach",
@@ -245,8 +242,7 @@ const struct sal_command sal_commands_outside[] = {
          .options = SAL_BIT(SAL_OPT_KEYID) | SAL_BIT(SAL_OPT_SIGNATURE),
          .summary = "Add a signature that was made elsewhere (\"-\": standard input)",
          .help = "FILE holds {\"keyid\", \"sig\"}, as `campaign sign --payload` prints it on the machine that has the "
-                 "key.\n"
-                 "With --keyid and --signature instead: the bytes that another program wrote for the file of\n"
+                 "key. With --keyid and --signature instead: the bytes that another program wrote for the file of "
                  "`campaign payload --pae`; they are checked before they are handed in.",
          .run = run_attach},
         {0},

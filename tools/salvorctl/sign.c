@@ -165,8 +165,8 @@ const struct sal_command sal_commands_sign[] = {
          .required = SAL_BIT(SAL_OPT_KEY),
          .offline = true,
          .summary = "Show what a campaign does, sign it, hand the signature in",
-         .help = "ID alone means its newest draft or ready version. With --payload FILE no server is needed: the\n"
-                 "signature goes to standard output, for `campaign attach` elsewhere; --policy FILE then tells whose\n"
+         .help = "ID alone means its newest draft or ready version. With --payload FILE no server is needed: the "
+                 "signature goes to standard output, for `campaign attach` elsewhere; --policy FILE then tells whose "
                  "signatures are needed. A person at a terminal is asked before the key is used, unless --yes.",
          .run = run_sign},
         {0},

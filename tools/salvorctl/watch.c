@@ -254,7 +254,7 @@ const struct sal_command sal_commands_watch[] = {
          .max_args = 1,
          .options = SAL_BIT(SAL_OPT_TIMEOUT),
          .summary = "Follow the rings until it is completed, halted, withdrawn or expired",
-         .help = "On a terminal the rings are drawn as bars; otherwise each change is a line. Exit code 0 when it was\n"
+         .help = "On a terminal the rings are drawn as bars; otherwise each change is a line. Exit code 0 when it was "
                  "completed, 1 when it was halted or withdrawn or has expired, 7 after --timeout.",
          .run = run_watch},
         {0},
