@@ -92,7 +92,7 @@ enum sal_status sal_offer_insert(struct sal_tx *tx, struct sal_offer *offer) {
         enum sal_status status = machine_has_offer(tx, offer, &has);
         if (status == SAL_OK)
                 status = insert_row(tx, offer);
-        for (size_t i = 0; status == SAL_OK && offer->counted && i < offer->cohort_count; i++)
+        for (size_t i = 0; status == SAL_OK && i < offer->cohort_count; i++)
                 status = insert_cohort(tx, offer, offer->cohorts[i]);
         if (status != SAL_OK || offer->offline)
                 return status;

@@ -175,6 +175,7 @@ struct sal_offer {
         /* Slot in the tally, where counted. */
         int64_t slot_i, slot_o;
         int64_t stage; /* in which it was made, counted or not */
+        /* Numbers of its cohort values, of later attempts too; an anonymous machine's offer has none. */
         size_t cohort_count;
         int cohorts[SAL_PLAN_MAX_COHORTS];
 };
@@ -202,7 +203,7 @@ enum sal_status sal_offer_each(struct sal_tx *tx, int64_t campaign_row, int64_t 
  */
 enum sal_status sal_offer_each_special(struct sal_tx *tx, int64_t campaign_row, int state,
                                        bool (*each)(void *arg, const struct sal_offer *offer), void *arg);
-/* Counted, not excluded offers of a campaign and period that carry cohort j. */
+/* Not excluded offers of a campaign and period that carry cohort j, counted or not. */
 enum sal_status sal_offer_each_cohort(struct sal_tx *tx, int64_t campaign_row, int64_t period, int j,
                                       bool (*each)(void *arg, const struct sal_offer *offer), void *arg);
 /* How many outcomes without an offer a campaign has. */
@@ -280,6 +281,9 @@ enum sal_status sal_journal_each(struct sal_tx *tx, int64_t after, unsigned limi
 enum sal_status sal_journal_each_decision(struct sal_tx *tx, const char *campaign, int64_t version, int64_t after,
                                           unsigned limit,
                                           bool (*each)(void *arg, const struct sal_journal_entry *entry), void *arg);
+/* The newest decisions of one version of a campaign, up to limit (1 or more), the newest first. */
+enum sal_status sal_journal_newest_decisions(struct sal_tx *tx, const char *campaign, int64_t version, unsigned limit,
+                                             bool (*each)(void *arg, const struct sal_journal_entry *entry), void *arg);
 int64_t sal_journal_seq(struct sal_tx *tx); /* newest; 0: empty */
 
 /* ---- enrollment tokens ---- */

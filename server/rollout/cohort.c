@@ -72,6 +72,16 @@ bool sal_tally_held(const struct sal_tally *tally, size_t count, char cohorts[][
         return false;
 }
 
+void sal_tally_cohorts(const struct sal_tally *tally, size_t count, char cohorts[][SAL_COHORT_NAME_BYTES],
+                       struct sal_slot *ret) {
+        ret->cohort_count = 0;
+        for (size_t i = 0; i < count && i < SAL_PLAN_MAX_COHORTS; i++) {
+                int j = tally_cohort_find(tally, cohorts[i]);
+                if (j)
+                        ret->cohorts[ret->cohort_count++] = j;
+        }
+}
+
 enum sal_status sal_tally_release(struct sal_tally *tally, const char *cohort_name) {
         int held = tally_cohort_find(tally, cohort_name);
         if (!held || tally->cohorts[held - 1].state != TALLY_COHORT_HELD)

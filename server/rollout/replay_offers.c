@@ -111,9 +111,11 @@ static enum sal_status read_made(const struct sal_event *event, const struct sal
                 status = sal_json_int(&at, "i", true, 0, INT64_C(1) << 31, &made->i, reterr);
         if (!status && made->counted)
                 status = sal_json_int(&at, "o", true, 1, INT64_C(1) << 31, &made->o, reterr);
-        if (!status && made->counted)
-                status = read_cohorts(&at, plan, made, reterr);
         made->unsure = made->unsure && !made->counted;
+        /* Older servers did not tell those of later attempts, nor did they take them out of the pace. */
+        bool later = !made->counted && !made->unsure && !made->anonymous && json_object_get(event->detail, "cohorts");
+        if (!status && (made->counted || later))
+                status = read_cohorts(&at, plan, made, reterr);
         return status;
 }
 
@@ -154,6 +156,17 @@ static void tell_forbidden(struct sal_replay *replay, struct replay_campaign *ca
                         event->offer_row, event->ring, why, sal_campaign_state_name(campaign->state),
                         campaign->rings_open, campaign->plan.ring_count, course.in_flight,
                         sal_tally_excess(campaign->tally), sal_course_cap(&course));
+}
+
+/* A later attempt enters no sum, but its cohorts may be held; false: one is, and the campaign disagrees. */
+static bool place_later(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
+                        struct made *made, struct sal_slot *ret) {
+        if (sal_tally_held(campaign->tally, made->cohort_count, made->cohorts)) {
+                replay_disagree(replay, campaign, event, "offer o%" PRId64 " is of a held cohort", event->offer_row);
+                return false;
+        }
+        sal_tally_cohorts(campaign->tally, made->cohort_count, made->cohorts, ret);
+        return true;
 }
 
 /* Into the sums; false: the campaign disagrees. */
@@ -227,7 +240,8 @@ enum sal_status replay_offer_made(struct sal_replay *replay, struct replay_campa
         else if (strcmp(made.stage, stage) != 0)
                 replay_disagree(replay, campaign, event, "offer o%" PRId64 " is of stage %s; the events give stage %s",
                                 event->offer_row, made.stage, stage);
-        else if (!made.counted || count(replay, campaign, event, &made, &slot, &status))
+        else if (made.counted ? count(replay, campaign, event, &made, &slot, &status)
+                              : place_later(replay, campaign, event, &made, &slot))
                 status = remember(replay, campaign, event, &made, &slot);
         if (!status && campaign->standing == REPLAY_JUDGED && made.counted)
                 replay_ask(campaign, event, REPLAY_ASK_ADVANCE, NULL);
@@ -317,7 +331,8 @@ void replay_exclude(struct sal_replay *replay, struct replay_campaign *campaign,
                 if (offer->excluded)
                         continue;
                 struct sal_slot slot = slot_of(offer);
-                sal_tally_exclude(campaign->tally, &slot, weight_of(offer));
+                if (offer->counted)
+                        sal_tally_exclude(campaign->tally, &slot, weight_of(offer));
                 offer->excluded = true;
                 campaign->excluded_unsettled += sal_offer_unsettled((enum sal_offer_state)offer->state);
         }

@@ -98,7 +98,7 @@ enum sal_status replay_offer_made(struct sal_replay *replay, struct replay_campa
                                   const struct sal_event *event, struct sal_err *reterr);
 enum sal_status replay_offer_changed(struct sal_replay *replay, struct replay_campaign *campaign,
                                      const struct sal_event *event, struct sal_err *reterr);
-/* Takes the offers of cohort j out of the sums. */
+/* Takes the offers of cohort j out of the sums, its later attempts out of the pace. */
 void replay_exclude(struct sal_replay *replay, struct replay_campaign *campaign, int cohort);
 /* Unsettled offers that the pace counts, at least; *ret_most: at most. */
 int64_t replay_in_flight(const struct replay_campaign *campaign, int64_t *ret_most);

@@ -52,6 +52,11 @@ bool sal_tally_held(const struct sal_tally *tally, size_t count, char cohorts[][
 enum sal_status sal_tally_offer(struct sal_tally *tally, size_t count, char cohorts[][SAL_COHORT_NAME_BYTES],
                                 struct sal_slot *ret);
 
+/* The cohorts of a later attempt, which is not counted: fills those of the slot, and nothing else of it, with the
+ * numbers of the values that have one. Registers nothing: only counted offers give numbers. */
+void sal_tally_cohorts(const struct sal_tally *tally, size_t count, char cohorts[][SAL_COHORT_NAME_BYTES],
+                       struct sal_slot *ret);
+
 /* A counted offer's weight changes (all sums follow; an offer that has left the sums, see sal_tally_counts, changes
  * nothing). Returns true when the change raises F or Z or lowers S, so that the halt rule has to be asked. */
 bool sal_tally_change(struct sal_tally *tally, const struct sal_slot *slot, enum sal_weight from, enum sal_weight to);

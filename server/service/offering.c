@@ -35,12 +35,14 @@ static enum sal_status journal_offer(struct sal_tx *tx, const struct sal_live *l
         if (detail && offer->counted) {
                 json_object_set_new(detail, "i", json_integer(offer->slot_i));
                 json_object_set_new(detail, "o", json_integer(offer->slot_o));
+        } else if (detail) {
+                json_object_set_new(detail, "anonymous", json_boolean(offer->anonymous)); /* then outside the pace */
+        }
+        if (detail && !offer->anonymous) {
                 json_t *list = json_array();
                 for (size_t n = 0; n < count; n++)
                         json_array_append_new(list, json_string(cohorts[n]));
                 json_object_set_new(detail, "cohorts", list);
-        } else if (detail) {
-                json_object_set_new(detail, "anonymous", json_boolean(offer->anonymous)); /* then outside the pace */
         }
         sal_autofree char *text = detail ? sal_json_dump(detail) : NULL;
         if (!text)
@@ -56,11 +58,16 @@ static enum sal_status journal_offer(struct sal_tx *tx, const struct sal_live *l
         return sal_journal_append(tx, &entry);
 }
 
-static enum sal_status count_offer(struct sal_live *live, const struct sal_facts *facts,
+/* Gives the offer its place in the sums. A later attempt has none, but leaves the pace when its cohort is held. */
+static enum sal_status place_offer(struct sal_live *live, const struct sal_facts *facts,
                                    char cohorts[][SAL_COHORT_NAME_BYTES], size_t *ret_count, struct sal_offer *offer) {
-        struct sal_slot slot = {0};
+        struct sal_slot slot = {.stage = sal_tally_stage(live->tally)};
+        enum sal_status status = SAL_OK;
         *ret_count = sal_cohorts_of(&live->launch->campaign->plan, facts, cohorts);
-        enum sal_status status = sal_tally_offer(live->tally, *ret_count, cohorts, &slot);
+        if (offer->counted)
+                status = sal_tally_offer(live->tally, *ret_count, cohorts, &slot);
+        else
+                sal_tally_cohorts(live->tally, *ret_count, cohorts, &slot);
         offer->slot_i = slot.i;
         offer->slot_o = slot.o;
         offer->stage = slot.stage;
@@ -94,8 +101,8 @@ enum sal_status sal_offer_make(struct sal_engine *engine, struct sal_tx *tx, str
         snprintf(offer.boot_id, sizeof offer.boot_id, "%s", boot_id);
         char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
         size_t cohort_count = 0;
-        if (offer.counted)
-                status = count_offer(live, facts, cohorts, &cohort_count, &offer);
+        if (!offer.anonymous)
+                status = place_offer(live, facts, cohorts, &cohort_count, &offer);
         sal_offer_set_timer(&campaign->plan, &offer);
         if (!status)
                 status = sal_offer_insert(tx, &offer);

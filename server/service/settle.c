@@ -29,14 +29,15 @@ static bool exclude(void *arg, const struct sal_offer *held) {
         struct hold *hold = arg;
         struct sal_offer offer = *held;
         struct sal_slot slot = slot_of(held);
-        sal_tally_exclude(hold->live->tally, &slot, sal_offer_weight(offer.state, offer.cause));
+        if (held->counted)
+                sal_tally_exclude(hold->live->tally, &slot, sal_offer_weight(offer.state, offer.cause));
         offer.excluded = true;
         hold->live->excluded_unsettled += sal_offer_unsettled(offer.state);
         hold->status = sal_offer_update(hold->tx, &offer);
         return hold->status == SAL_OK;
 }
 
-/* Takes every offer of a held cohort out of the sums; its machines wait from now on. */
+/* Takes every offer of a held cohort out of the sums, later attempts out of the pace; its machines wait from now on. */
 static enum sal_status hold(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                             const struct sal_evidence *evidence) {
         struct hold hold = {.tx = tx, .live = live};

@@ -96,13 +96,15 @@ void sal_sim_journal_offer(struct sal_sim_journal *journal, int64_t at_us, const
                 json_pack("{s:I, s:i, s:s, s:b}", "attempt", (json_int_t)offer->attempt, "period", 1, "stage",
                           plan->rings[offer->stage].name, "counted", offer->counted != NULL);
         if (detail && offer->counted) {
-                json_t *list = json_array();
-                for (size_t n = 0; n < offer->cohort_count; n++)
-                        json_array_append_new(list, json_string(offer->cohorts[n]));
                 json_object_set_new(detail, "i", json_integer(offer->counted->i));
                 json_object_set_new(detail, "o", json_integer(offer->counted->o));
-                json_object_set_new(detail, "cohorts", list);
+        } else if (detail) {
+                json_object_set_new(detail, "anonymous", json_false());
         }
+        json_t *list = json_array();
+        for (size_t n = 0; n < offer->cohort_count; n++)
+                json_array_append_new(list, json_string(offer->cohorts[n]));
+        json_object_set_new(detail, "cohorts", list);
         write_event(journal, &(struct sal_event){.at_ms = at_ms(at_us),
                                                  .type = SAL_JOURNAL_OFFER,
                                                  .machine_id = machine_id,

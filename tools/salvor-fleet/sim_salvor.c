@@ -115,8 +115,8 @@ static void hold(struct sal_sim *sim, const struct sal_evidence *evidence) {
                         continue;
                 sal_tally_exclude(salvor->tally, &salvor->slots[m], (enum sal_weight)machine->first_weight);
                 machine->excluded = true;
-                salvor->excluded_unsettled +=
-                        machine->attempts == 1 && sal_offer_unsettled((enum sal_offer_state)machine->state);
+                /* That of its newest attempt, counted or not. */
+                salvor->excluded_unsettled += sal_offer_unsettled((enum sal_offer_state)machine->state);
         }
         const char *equals = strrchr(evidence->cohort_name, '=');
         size_t len = (size_t)(equals - evidence->cohort_name);
@@ -274,9 +274,9 @@ static void salvor_offered(struct sal_sim *sim, uint32_t m) {
         size_t count = sim->what->plan.cohort_count;
         bool counted = machine->attempts == 1;
         machine->stage = (uint8_t)sal_tally_stage(salvor->tally);
+        for (size_t fact = 0; (counted || sim->journal) && fact < count; fact++)
+                name_value(sim, m, fact, cohorts[fact]);
         if (counted) {
-                for (size_t fact = 0; fact < count; fact++)
-                        name_value(sim, m, fact, cohorts[fact]);
                 if (sal_tally_offer(salvor->tally, count, cohorts, &salvor->slots[m]))
                         sim->failed = SAL_E_NOMEM;
                 machine->first_weight = SAL_WEIGHT_PENDING;
@@ -309,7 +309,7 @@ static bool follow(struct sal_sim *sim, uint32_t m, enum sal_offer_state before)
         if (sal_offer_unsettled(before) && !sal_offer_unsettled((enum sal_offer_state)machine->state)) {
                 if (--salvor->unsettled == 0)
                         salvor->last_busy_us = sim->now_us;
-                salvor->excluded_unsettled -= first && machine->excluded;
+                salvor->excluded_unsettled -= machine->excluded;
         }
         if (!first)
                 return false;

@@ -36,7 +36,7 @@ struct sal_sim_machine {
         uint8_t stage;        /* of its newest offer; kept by the policy */
         bool bad;             /* of the bad cohort */
         bool held;            /* of a held cohort */
-        bool excluded;        /* its counted offer, the first, has left the sums */
+        bool excluded;        /* its cohort was held: its offers have left the sums and the pace */
         uint8_t first_weight; /* enum sal_weight of its counted offer; kept by the policy */
         bool waits;           /* in a line */
 };

@@ -102,7 +102,8 @@ class Offer:
     cause: object = None
     applied_at: object = None
     never_applied: bool = False  # `healthy` came first: from when its relapse window counts, the rules leave open
-    out: bool = False          # of a cohort that was held: it has left every sum
+    out: bool = False          # of a cohort that was held: it has left every sum, a later attempt too
+    freed: bool = False        # that cohort was released since
     late: str = "no"           # applied after it had settled: "no", "yes", "maybe" where the rules leave it open
     healthy_only: object = None   # the poll could `healthy`: True, False, None unknown
     gone: bool = False         # of a machine that was deleted
@@ -282,10 +283,12 @@ class Rollout:
         return max(0.0, f + z - (self.plan["acceptable_failure"] + self.plan["acceptable_silence"]) * s)
 
     def unsettled(self):
-        """Without and with the offers of cohorts that were held. The first leave every sum; whether they come back with
-        a release, and whether those of a deleted machine that were applied still count, the rules leave open."""
+        """At least and at most. Offers of a held cohort leave every sum, those of later attempts too; whether they come
+        back with a release or in a new counting period, and whether those of a deleted machine that were applied still
+        count, the rules leave open."""
         waiting = [x for x in self.offers if x.unsettled]
-        return sum(not (x.out or x.gone) for x in waiting), len(waiting)
+        surely_out = [x for x in waiting if x.out and x.period == self.period and not x.freed]
+        return sum(not (x.out or x.gone) for x in waiting), len(waiting) - len(surely_out)
 
     def room(self, known):
         """(may an offer be made, must there be room) for so many known machines at least and at most."""
@@ -318,6 +321,8 @@ class Rollout:
         self.cohort_j[value] = self.next_j
         self.next_j += 1
         self.cohort_from[value] = len(self.offers)
+        for x in self.offers:
+            x.freed |= x.out and value in x.cohorts
 
     def begin_period(self):
         """A resume of a halt by the engine. Whether a cohort that was held stays held, or counts anew like all else, is

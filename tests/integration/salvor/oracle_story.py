@@ -234,13 +234,11 @@ class Story:
                         self.must(event["machine_id"] == m.id, "an offer to nobody who asked")
                         made.append((event["offer_id"], (event["campaign"], event["version"])))
                         want = set(cohorts_of(world.campaigns[made[0][1]].plan, facts))
-                        self.must(set(event.get("cohorts", ())) == want or not event["counted"], "cohorts are", want)
+                        self.must(set(event.get("cohorts", ())) == want, "cohorts are", want)
                     return
                 if event["type"] == "offer":
                     offer = world.offers[event["offer_id"]]
                     offer.boots, offer.healthy_only = {body["boot_id"]}, player.can is not None
-                    # Of a later attempt the journal does not tell them.
-                    offer.cohorts = tuple(cohorts_of(world.campaigns[offer.campaign].plan, facts))
                     return
                 if event.get("machine_id") == m.id and "offer_id" in event:
                     touched.add(event["offer_id"])

@@ -133,9 +133,10 @@ static inline void world_hold(struct world *world, const struct sal_evidence *ev
                 bool has = false;
                 for (size_t k = 0; k < offer->slot.cohort_count; k++)
                         has |= offer->slot.cohorts[k] == evidence->cohort;
-                if (!has || !offer->counted || offer->excluded || offer->period != world->period)
+                if (!has || offer->excluded || offer->period != world->period)
                         continue;
-                sal_tally_exclude(world->tally, &offer->slot, sal_offer_weight(offer->state, offer->cause));
+                if (offer->counted)
+                        sal_tally_exclude(world->tally, &offer->slot, sal_offer_weight(offer->state, offer->cause));
                 offer->excluded = true;
                 world->excluded_unsettled += sal_offer_unsettled(offer->state);
         }
@@ -223,7 +224,9 @@ static inline size_t world_offer_to(struct world *world, size_t ring, const char
                 snprintf(cohorts[0], sizeof cohorts[0], "%s", cohort);
         if (counted)
                 assert_int_equal(sal_tally_offer(world->tally, cohort ? 1 : 0, cohorts, &offer->slot), SAL_OK);
-        json_t *list = !counted ? NULL : cohort ? json_pack("[s]", cohort) : json_array();
+        else
+                sal_tally_cohorts(world->tally, cohort ? 1 : 0, cohorts, &offer->slot);
+        json_t *list = cohort ? json_pack("[s]", cohort) : json_array();
         json_t *detail =
                 json_pack("{s:i, s:I, s:s, s:b, s:o*}", "attempt", counted ? 1 : 2, "period", (json_int_t)world->period,
                           "stage", world_stage(world), "counted", (int)counted, "cohorts", list);

@@ -205,6 +205,42 @@ static void holds_and_releases_come_out_again(void **state) {
         world_done(&world);
 }
 
+/* An attempt that counts in no sum leaves the pace with its cohort: five of B may be out then. */
+static void a_later_attempt_leaves_the_pace_with_its_cohort(void **state) {
+        struct journal *journal = *state;
+        struct world world;
+        struct sal_plan plan = plan_of(2);
+        world_start(&world, journal, "a-model", &plan);
+        for (int n = 0; n < 3; n++)
+                world_offer_to(&world, 0, "model=A", true);
+        world_offer_to(&world, 0, "model=B", true);
+        world_settle(&world, 0, SAL_EVENT_REPORT_FAILED);
+        size_t later = world_offer_to(&world, 0, "model=A", false);
+        for (size_t n = 1; n < 3; n++)
+                world_settle(&world, n, SAL_EVENT_REPORT_FAILED);
+        for (int n = 0; n < 4; n++) {
+                assert_true(world_room(&world));
+                world_offer_to(&world, 0, "model=B", true);
+        }
+        assert_false(world_room(&world));
+        int64_t last = journal->seq;
+        world_settle(&world, later, SAL_EVENT_REPORT_FAILED);
+        assert_agrees(journal, 1);
+        json_t *offer = line(journal, find(journal, "offer", NULL, 4));
+        json_object_set_new(offer, "cohorts", json_pack("[s]", "model=B"));
+        assert_disagrees(journal, last, "the pace has no room");
+        json_object_del(offer, "cohorts"); /* of an older server, which kept its room */
+        assert_disagrees(journal, last, "the pace has no room");
+        json_object_set_new(offer, "cohorts", json_pack("[s]", "model=A"));
+        world_settle(&world, 3, SAL_EVENT_REPORT_FAILED);
+        world_settle(&world, 5, SAL_EVENT_REPORT_HEALTHY);
+        world_offer_to(&world, 0, "model=B", false);
+        assert_agrees(journal, 1);
+        json_object_set_new(line(journal, json_array_size(journal->lines) - 1), "cohorts", json_pack("[s]", "model=A"));
+        assert_disagrees(journal, journal->seq, "of a held cohort");
+        world_done(&world);
+}
+
 /* All offers are of the cohort: it is held, nothing is left, the campaign halts. */
 static void a_hold_of_everything_halts(void **state) {
         struct journal *journal = *state;
@@ -845,6 +881,7 @@ int main(void) {
                 story(a_halt_comes_out_again),
                 story(advances_come_out_again),
                 story(holds_and_releases_come_out_again),
+                story(a_later_attempt_leaves_the_pace_with_its_cohort),
                 story(a_hold_of_everything_halts),
                 story(a_block_halts_after_a_good_history),
                 story(resumes_begin_anew),

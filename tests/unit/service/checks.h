@@ -159,6 +159,9 @@ static inline void check_sums(struct world *w) {
                 check_equal(w, live, live->row.not_applicable, "state = 4");
                 check_equal(w, live, live->row.recalled, "state = 5");
                 check_equal(w, live, live->anonymous_unsettled, "state IN (0, 1) AND anonymous = 1");
+                snprintf(condition, sizeof condition, "state IN (0, 1) AND excluded = 1 AND period = %" PRId64,
+                         live->row.period);
+                check_equal(w, live, live->excluded_unsettled, condition);
                 snprintf(counted, sizeof counted, "counted = 1 AND excluded = 0 AND period = %" PRId64,
                          live->row.period);
                 snprintf(condition, sizeof condition, "%s AND state <> 4", counted);

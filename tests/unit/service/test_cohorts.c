@@ -102,6 +102,41 @@ static void an_offer_of_a_held_cohort(void **state) {
         assert_state(w, "fix", "active");
 }
 
+/* A later attempt is in no sum; when its cohort is held it leaves the pace as the first ones do. */
+static void a_later_attempt_of_a_held_cohort(void **state) {
+        struct world *w = *state;
+        int64_t offers[3];
+        know_fleet(w, 100);
+        start(w, "fix", BY_MODEL);
+        for (int i = 0; i < 3; i++)
+                offers[i] = offer_in(w, machine_name(i + 1), A);
+        offer_in(w, "b-1", B);
+        assert_true(report(w, machine_name(1), offers[0], "failed"));
+        int64_t later = poll(w, .machine = machine_name(1), .facts = A, .boot = "boot-2").offer;
+        assert_true(later > offers[2]);
+        assert_int_equal(sql_int(w, "SELECT count(*) FROM journal WHERE type = 0 AND detail LIKE "
+                                    "'%\"counted\":false,\"anonymous\":false,\"cohorts\":[\"model=A\"]%'"),
+                         1);
+        assert_int_equal(sal_live_in_flight(live_of(w, "fix")), 4);
+        for (int i = 1; i < 3; i++)
+                assert_true(report(w, machine_name(i + 1), offers[i], "failed"));
+        assert_int_equal(verdicts(w, "fix", "hold_cohort"), 1);
+        struct sal_evidence totals;
+        sal_tally_totals(live_of(w, "fix")->tally, &totals);
+        assert_int_equal(totals.offered, 1);
+        assert_int_equal(live_of(w, "fix")->row.unsettled, 2);
+        assert_int_equal(sal_live_in_flight(live_of(w, "fix")), 1);
+        check_restart(w);
+        assert_int_equal(sal_live_in_flight(live_of(w, "fix")), 1);
+        /* A release does not bring it back, and its end changes the pace no more. */
+        assert_ok(life(w, SAL_LIFE_RESUME, "fix", .cohort = "model=A"));
+        assert_int_equal(sal_live_in_flight(live_of(w, "fix")), 1);
+        assert_true(report_from(w, machine_name(1), later, "failed", "boot-2", NULL));
+        assert_int_equal(sal_live_in_flight(live_of(w, "fix")), 1);
+        assert_int_equal(live_of(w, "fix")->row.unsettled, 1);
+        check_restart(w);
+}
+
 static void release(void **state) {
         struct world *w = *state;
         int64_t of_b;
@@ -166,6 +201,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(nothing_is_left, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(the_others_go_on, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(an_offer_of_a_held_cohort, world_setup, world_done),
+                cmocka_unit_test_setup_teardown(a_later_attempt_of_a_held_cohort, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(release, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(an_excluded_offer_over_a_resume, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(evidence_that_came_during_a_halt, world_setup, world_done),
