@@ -57,12 +57,18 @@ static const char unlisted_sentence[] =
         "The fix is there, but no signed list that this machine could verify names it yet.";
 static const char outside_sentence[] = "At present an operator limits this fix to other machines.";
 
+static const char again_sentence[] = "The fix failed in this boot; restart for the next attempt.";
+
 static const char *window_sentence(int64_t opens_ms, char text[static SAL_ANSWER_SENTENCE_BYTES]) {
         char time[SAL_TIME_BYTES];
         sal_time_format(opens_ms, time);
         snprintf(text, SAL_ANSWER_SENTENCE_BYTES,
                  "An operator lets this fix out at set times only; the next begins at %s.", time);
         return text;
+}
+
+bool sal_candidate_retries(const struct sal_candidate *candidate) {
+        return candidate->history.attempts < candidate->campaign->plan.max_attempts;
 }
 
 const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates,
@@ -78,6 +84,8 @@ const char *sal_answer_sentence(const struct sal_answer *answer, const struct sa
                 if (candidate->unlisted)
                         return unlisted_sentence;
         }
+        if (candidate && answer->reason == SAL_REASON_ATTEMPTS_EXHAUSTED && sal_candidate_retries(candidate))
+                return again_sentence;
         return sal_reason_sentence(answer->reason);
 }
 
@@ -113,7 +121,7 @@ static enum sal_reason history_reason(const struct sal_candidate *candidate) {
                 return SAL_REASON_IN_FLIGHT_CAP; /* its own offer is out, and not for this poll */
         if (history->state == SAL_OFFER_NOT_APPLICABLE)
                 return SAL_REASON_NOT_APPLICABLE;
-        if (history->attempts >= candidate->campaign->plan.max_attempts)
+        if (!sal_candidate_retries(candidate))
                 return SAL_REASON_ATTEMPTS_EXHAUSTED;
         if (history->state == SAL_OFFER_FAILED && history->cause != SAL_CAUSE_SILENT && history->same_boot)
                 return SAL_REASON_ATTEMPTS_EXHAUSTED; /* in this boot: the next attempt needs a new one */

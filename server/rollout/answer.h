@@ -100,9 +100,13 @@ enum sal_reason sal_candidate_reason(const struct sal_candidate *candidate, cons
 struct sal_answer sal_answer(bool kill_switch, const struct sal_asker *asker, const struct sal_candidate *candidates,
                              size_t count, int64_t now_ms);
 
+/* True when attempts of this campaign are left, so that its ATTEMPTS_EXHAUSTED is only about the boot that asks. */
+bool sal_candidate_retries(const struct sal_candidate *candidate);
+
 /* The sentence for the person in front of the machine that got this answer, of these candidates. An unlisted campaign
- * and one that leaves the machine out have the reason RING_NOT_OPEN, one between its windows has NOT_YET_VALID, and
- * each has a sentence of its own. What is returned is constant, or stands in `text`. */
+ * and one that leaves the machine out have the reason RING_NOT_OPEN, one between its windows has NOT_YET_VALID, one
+ * that failed in this boot ATTEMPTS_EXHAUSTED, and each has a sentence of its own. What is returned is constant, or
+ * stands in `text`. */
 enum { SAL_ANSWER_SENTENCE_BYTES = 160 };
 const char *sal_answer_sentence(const struct sal_answer *answer, const struct sal_candidate *candidates,
                                 char text[static SAL_ANSWER_SENTENCE_BYTES]);

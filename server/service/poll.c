@@ -242,12 +242,6 @@ static enum sal_status make_offer(struct poll_work *work, struct sal_live *live,
         return SAL_OK;
 }
 
-/* In this boot nothing more is tried, but another boot may bring the next attempt: no hands are needed yet. */
-static bool has_attempts_left(const struct poll_work *work) {
-        const struct sal_candidate *candidate = &work->survey.candidates[work->poll->answer.candidate];
-        return candidate->history.attempts < candidate->campaign->plan.max_attempts;
-}
-
 /* A halted campaign promises nothing: behind it, a fix that was tried in vain is what tells where the machine stands.
  */
 static enum sal_reason answer_for_standing(const struct poll_work *work) {
@@ -255,10 +249,9 @@ static enum sal_reason answer_for_standing(const struct poll_work *work) {
         if (work->poll->answer.reason != SAL_REASON_HALTED)
                 return work->poll->answer.reason;
         for (size_t n = 0; n < survey->count; n++) {
-                const struct sal_history *history = &survey->candidates[n].history;
-                if (history->state == SAL_OFFER_FAILED &&
-                    sal_candidate_matches(&survey->candidates[n], &survey->asker) &&
-                    history->attempts >= survey->candidates[n].campaign->plan.max_attempts)
+                const struct sal_candidate *candidate = &survey->candidates[n];
+                if (candidate->history.state == SAL_OFFER_FAILED && sal_candidate_matches(candidate, &survey->asker) &&
+                    !sal_candidate_retries(candidate))
                         return SAL_REASON_ATTEMPTS_EXHAUSTED;
         }
         return SAL_REASON_HALTED;
@@ -274,7 +267,9 @@ static enum sal_status see(struct poll_work *work) {
                 .facts_text = poll->facts_text, .boot_id = poll->boot_id, .at_ms = sal_tx_now_ms(work->tx)};
         sighting.standing = sal_standing_of(poll->reason, answer_for_standing(work), poll->volume_locked,
                                             work->machine.standing, &sighting.standing_reason);
-        if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && !poll->volume_locked && has_attempts_left(work)) {
+        /* In this boot nothing more is tried, but another may bring the next attempt: no hands are needed yet. */
+        if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && !poll->volume_locked &&
+            sal_candidate_retries(&work->survey.candidates[poll->answer.candidate])) {
                 sighting.standing = SAL_STANDING_RECOVERING;
                 sighting.standing_reason = "";
         }
@@ -298,9 +293,6 @@ static enum sal_status decide(struct poll_work *work) {
         poll->answer = sal_answer(work->engine->kill_switch, &survey->asker, survey->candidates, survey->count,
                                   sal_tx_now_ms(work->tx));
         tell(poll, survey->candidates);
-        if (poll->answer.reason == SAL_REASON_ATTEMPTS_EXHAUSTED && has_attempts_left(work))
-                snprintf(poll->detail, sizeof poll->detail,
-                         "The fix failed in this boot; restart for the next attempt.");
         status = see(work);
         bool waits = waits_for_slot(work);
         if (waits)

@@ -95,6 +95,20 @@ static void a_shut_ring_is_told_first(void **state) {
         assert_true(strcmp(shut, OUTSIDE) != 0);
 }
 
+static void a_boot_that_failed_is_told_of_the_next_attempt(void **state) {
+        struct scene *scene = *state;
+        scene->candidate.history = (struct sal_history){.any = true,
+                                                        .attempts = scene->campaign->plan.max_attempts - 1,
+                                                        .state = SAL_OFFER_FAILED,
+                                                        .cause = SAL_CAUSE_REPORTED,
+                                                        .same_boot = true};
+        assert_reason(scene, "attempts_exhausted");
+        assert_string_equal(sentence_at(scene, NOON_MS), "The fix failed in this boot; restart for the next attempt.");
+        scene->candidate.history.attempts++;
+        assert_reason(scene, "attempts_exhausted");
+        assert_string_equal(sentence_at(scene, NOON_MS), sal_reason_sentence(SAL_REASON_ATTEMPTS_EXHAUSTED));
+}
+
 static void between_windows_it_is_not_yet_valid(void **state) {
         struct scene *scene = *state;
         scene->candidate.window_opens_ms = NOON_MS + 10 * HOUR_MS;
@@ -189,10 +203,15 @@ static void every_sentence_fits(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(outside_waits_as_behind_a_shut_ring), TEST(a_shut_ring_is_told_first),
-                TEST(between_windows_it_is_not_yet_valid), TEST(the_later_beginning_is_told),
-                TEST(what_comes_before_hides_both),        TEST(others_go_ahead),
-                TEST(an_offer_that_is_out_is_repeated),    TEST(every_sentence_fits),
+                TEST(outside_waits_as_behind_a_shut_ring),
+                TEST(a_shut_ring_is_told_first),
+                TEST(a_boot_that_failed_is_told_of_the_next_attempt),
+                TEST(between_windows_it_is_not_yet_valid),
+                TEST(the_later_beginning_is_told),
+                TEST(what_comes_before_hides_both),
+                TEST(others_go_ahead),
+                TEST(an_offer_that_is_out_is_repeated),
+                TEST(every_sentence_fits),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
