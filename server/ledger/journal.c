@@ -66,3 +66,13 @@ enum sal_status sal_journal_each_decision(struct sal_tx *tx, const char *campaig
         sal_put_limit(&q, limit);
         return walk(&q, each, arg);
 }
+
+enum sal_status sal_journal_newest_decisions(struct sal_tx *tx, const char *campaign, int64_t version, unsigned limit,
+                                             bool (*each)(void *arg, const struct sal_journal_entry *entry),
+                                             void *arg) {
+        sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_JOURNAL_NEWEST_DECISIONS);
+        sal_put_text(&q, campaign);
+        sal_put_int(&q, version);
+        sal_put_limit(&q, limit);
+        return walk(&q, each, arg);
+}

@@ -163,6 +163,9 @@ const char *const sal_sql_texts[SAL_SQL_COUNT] = {
         [SAL_SQL_JOURNAL_EACH_DECISION] =
                 "SELECT " JOURNAL " FROM journal INDEXED BY journal_decision WHERE campaign = ?1 AND type = 8 "
                 "AND seq > ?3 AND (?2 = 0 OR version = ?2) ORDER BY seq LIMIT ?4",
+        [SAL_SQL_JOURNAL_NEWEST_DECISIONS] =
+                "SELECT " JOURNAL " FROM journal INDEXED BY journal_decision WHERE campaign = ?1 AND type = 8 "
+                "AND version = ?2 ORDER BY seq DESC LIMIT ?3",
 
         [SAL_SQL_TOKEN_INSERT] =
                 "INSERT INTO enroll_token (" TOKEN ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

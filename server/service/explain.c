@@ -11,6 +11,9 @@
 /* So many offers under way are looked at one by one: of one campaign, and over all of an explanation. */
 enum { PENDING_MAX = 512, PENDING_BUDGET = 1024 };
 
+/* So many decisions are looked back through for the one that counts: 1,000 cohort values may be held. */
+enum { DECISIONS_LOOKED_AT = 2048 };
+
 /* ---- offers ---- */
 
 int64_t sal_explained_due_ms(const struct sal_act *act, const struct sal_offer *offer) {
@@ -66,26 +69,24 @@ static enum sal_status put_offers(const struct sal_explanation *explanation, str
 
 /* ---- decisions ---- */
 
-struct newest {
+/* The first that fits. */
+struct search {
         const char *mark;   /* what the journal's text of such a decision holds */
         const char *cohort; /* NULL: any */
         json_t *json;
 };
 
 static bool see_decision(void *arg, const struct sal_journal_entry *entry) {
-        struct newest *newest = arg;
-        json_t *json = NULL;
-        if (!entry->detail || !strstr(entry->detail, newest->mark) ||
+        struct search *search = arg;
+        sal_autojson json_t *json = NULL;
+        if (!entry->detail || !strstr(entry->detail, search->mark) ||
             sal_json_parse(entry->detail, strlen(entry->detail), SAL_JSON_MAX_DEPTH, &json, NULL))
                 return true;
         const char *cohort = json_string_value(json_object_get(json, "cohort"));
-        if (newest->cohort && (!cohort || strcmp(cohort, newest->cohort) != 0)) {
-                json_decref(json);
+        if (search->cohort && (!cohort || strcmp(cohort, search->cohort) != 0))
                 return true;
-        }
-        json_decref(newest->json);
-        newest->json = json;
-        return true;
+        search->json = SAL_STEAL(json);
+        return false;
 }
 
 static void read_decision(struct sal_explained *explained) {
@@ -114,19 +115,18 @@ static enum sal_status put_decision(const struct sal_explanation *explanation, s
         const struct sal_campaign_row *row = &ret->live->row;
         enum sal_campaign_state state = row->state;
         enum sal_status status = SAL_OK;
-        struct newest newest = {.mark = "\"verdict\""};
+        struct search search = {.mark = "\"verdict\""};
+        bool paused = state == SAL_CAMPAIGN_PAUSED;
         if (state == SAL_CAMPAIGN_HALTED && row->halt_decision) {
-                status = sal_journal_each(tx, row->halt_decision - 1, 1, see_decision, &newest);
-        } else if (state == SAL_CAMPAIGN_PAUSED) {
-                newest.mark = "\"verdict\":\"pause\"";
-                status = sal_journal_each_decision(tx, row->id, row->version, 0, 0, see_decision, &newest);
-        } else if (ret->why.cohort) {
-                newest.mark = "\"verdict\":\"hold_cohort\"";
-                newest.cohort = ret->why.cohort;
-                status = sal_journal_each_decision(tx, row->id, row->version, 0, 0, see_decision, &newest);
+                status = sal_journal_each(tx, row->halt_decision - 1, 1, see_decision, &search);
+        } else if (paused || ret->why.cohort) {
+                search.mark = paused ? "\"verdict\":\"pause\"" : "\"verdict\":\"hold_cohort\"";
+                search.cohort = paused ? NULL : ret->why.cohort;
+                status = sal_journal_newest_decisions(tx, row->id, row->version, DECISIONS_LOOKED_AT, see_decision,
+                                                      &search);
         }
-        ret->decision_json = newest.json;
-        if (!status && newest.json)
+        ret->decision_json = search.json;
+        if (!status && search.json)
                 read_decision(ret);
         return status;
 }

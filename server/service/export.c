@@ -23,18 +23,11 @@ static json_t *fleet_view(const struct sal_act *act, enum sal_status *status) {
                          "needs_hands", (json_int_t)counts[SAL_STANDING_NEEDS_HANDS]);
 }
 
-/* The newest decisions of a campaign, oldest first. */
-struct newest {
-        json_t *items;
-};
-
-static bool keep_newest(void *arg, const struct sal_journal_entry *entry) {
-        struct newest *newest = arg;
+/* They come newest first, and are shown oldest first. */
+static bool put_decision(void *arg, const struct sal_journal_entry *entry) {
         json_t *decision = NULL;
         if (!sal_json_parse(entry->detail, strlen(entry->detail), SAL_JSON_MAX_DEPTH, &decision, NULL))
-                json_array_append_new(newest->items, decision);
-        if (json_array_size(newest->items) > DECISIONS_EXPORTED)
-                json_array_remove(newest->items, 0);
+                json_array_insert_new(arg, 0, decision);
         return true;
 }
 
@@ -88,10 +81,10 @@ static enum sal_status export_campaign(const struct export *export, const struct
         enum sal_status status = sal_campaign_show(export->act, choice->id, choice->version, &view, NULL);
         if (status)
                 return status;
-        struct newest newest = {.items = json_array()};
-        status = sal_journal_each_decision(export->act->tx, choice->id, choice->version, 0, UINT32_MAX, keep_newest,
-                                           &newest);
-        json_object_set_new(view, "decisions", newest.items);
+        json_t *decisions = json_array();
+        status = sal_journal_newest_decisions(export->act->tx, choice->id, choice->version, DECISIONS_EXPORTED,
+                                              put_decision, decisions);
+        json_object_set_new(view, "decisions", decisions);
         json_object_del(view, "in_words");
         json_object_del(view, "missing");
         if (!json_object_get(view, "evidence"))

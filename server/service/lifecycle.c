@@ -295,13 +295,9 @@ static enum sal_status resume(const struct life *life, struct sal_live *live) {
         return status ? status : sal_live_advance(life->engine, life->tx, live);
 }
 
-struct newest {
-        int64_t seq;
-};
-
-static bool newest_decision(void *arg, const struct sal_journal_entry *entry) {
-        ((struct newest *)arg)->seq = entry->seq;
-        return true;
+static bool note_seq(void *arg, const struct sal_journal_entry *entry) {
+        *(int64_t *)arg = entry->seq;
+        return false;
 }
 
 /* Only a plan that says manual_advance leaves rings to an operator; without the evidence the newest decision is quoted.
@@ -325,11 +321,11 @@ static enum sal_status advance(const struct life *life, struct sal_live *live) {
         if (!evidence && (size_t)live->row.rings_open >= plan->ring_count)
                 return sal_fail(life->reterr, SAL_E_CONFLICT, "every ring is open already");
         if (!evidence) {
-                struct newest newest = {0};
-                enum sal_status status = sal_journal_each_decision(life->tx, live->row.id, live->row.version, 0,
-                                                                   UINT32_MAX, newest_decision, &newest);
+                int64_t newest = 0;
+                enum sal_status status =
+                        sal_journal_newest_decisions(life->tx, live->row.id, live->row.version, 1, note_seq, &newest);
                 if (!status)
-                        status = need_acknowledge(life, newest.seq, "there is no evidence yet for the next ring");
+                        status = need_acknowledge(life, newest, "there is no evidence yet for the next ring");
                 if (status)
                         return status;
         }

@@ -102,6 +102,18 @@ static enum sal_status lists(struct sal_tx *tx, void *arg) {
         assert_string_equal(one.text, "2:decision:a/1 ");
         assert_ok(sal_journal_each_decision(tx, "a", 0, 2, 1, see, &later));
         assert_string_equal(later.text, "4:decision:a/2 ");
+        for (int64_t version = 1; version <= 2; version++)
+                for (int n = 0; n < 2; n++)
+                        assert_ok(sal_journal_append(tx, &(struct sal_journal_entry){.type = SAL_JOURNAL_DECISION,
+                                                                                     .campaign = "a",
+                                                                                     .version = version}));
+        struct text newest = {0}, most = {0}, none = {0};
+        assert_ok(sal_journal_newest_decisions(tx, "a", 1, 2, see, &newest));
+        assert_string_equal(newest.text, "7:decision:a/1 6:decision:a/1 ");
+        assert_ok(sal_journal_newest_decisions(tx, "a", 1, 9, see, &most));
+        assert_string_equal(most.text, "7:decision:a/1 6:decision:a/1 2:decision:a/1 ");
+        assert_ok(sal_journal_newest_decisions(tx, "a", 3, 9, see, &none));
+        assert_string_equal(none.text, "");
         return SAL_OK;
 }
 
