@@ -189,6 +189,8 @@ def test_explain_for_a_person(server):
     assert said.startswith(f"why       {campaign}: It is not for this machine: os is linux, the fix is for\n              windows.\n"
                            "answer    none, no_match\n"), said
     assert max(map(len, said.splitlines())) <= 80
+    assert server.admin.act("PATCH", "/machines/m-1", {"pin": "canary"}).status == 200
+    assert "ring all (pinned to canary, which its plan lacks)" in " ".join(ctl(server, "machine", "explain", "m-1").split())
     document = json.loads(ctl(server, "machine", "explain", "m-1", "--json"))
     assert schema.check("explain", document)["reason"] == "no_match"
     ctl(server, "machine", "explain", "m-2", code=3)
