@@ -118,15 +118,46 @@ static int64_t jobs_changes(const struct sal_ledger *ledger) {
         return sqlite3_total_changes64(ledger->db) - ledger->sums_changes;
 }
 
-/* A job that fails promises to have written nothing; one that breaks this must not take half of its work to the disk.
- */
+/* A refusal says no before anything is touched; any other failure may come in the middle of the work. */
+static bool is_refusal(enum sal_status status) {
+        return sal_status_info(status)->http < 500;
+}
+
+/* A job that refuses promises to have written nothing; one that breaks this must not take half of its work to the disk.
+ * One that fails otherwise may have changed the upper room's memory, which before_commit would write down though the
+ * caller is told of a failure: the memory is read again, whether SQL was written or not. */
 static void run_job(struct sal_ledger *ledger, struct sal_job *job) {
         struct sal_tx *tx = &ledger->tx;
         int64_t changes = jobs_changes(ledger);
         job->status = job->run(tx, job->arg);
-        if (job->status != SAL_OK && tx->status == SAL_OK && jobs_changes(ledger) != changes)
+        if (job->status == SAL_OK || tx->status != SAL_OK)
+                return;
+        if (!is_refusal(job->status))
+                sal_tx_fail(tx, job->status, "a job failed (%s)", sal_status_info(job->status)->name);
+        else if (jobs_changes(ledger) != changes)
                 sal_tx_fail(tx, SAL_E_INTERNAL, "a job failed (%s) after it had written",
                             sal_status_info(job->status)->name);
+}
+
+/* ---- while memory is short ---- */
+
+/* Each batch that failed costs a reload of everything, which takes memory itself. Machines ask again by themselves, so
+ * it is they who wait; operators, who may want to halt, are always tried. */
+static bool is_spared(const struct sal_ledger *ledger, const struct sal_job *job) {
+        return job->lane != SAL_LANE_ADMIN && ledger->mono_ms() < ledger->spared_until_ms;
+}
+
+static void note_shortage(struct sal_ledger *ledger, enum sal_status status, unsigned count) {
+        if (status == SAL_E_NOMEM) {
+                unsigned shift = ledger->shortages < 6 ? ledger->shortages : 6;
+                int64_t pause_ms = (int64_t)RETRY_FIRST_MS << shift;
+                ledger->shortages++;
+                ledger->spared_until_ms = ledger->mono_ms() + (pause_ms < RETRY_MAX_MS ? pause_ms : RETRY_MAX_MS);
+                return;
+        }
+        for (unsigned i = 0; status == SAL_OK && i < count; i++)
+                if (ledger->batch[i].lane != SAL_LANE_ADMIN && ledger->batch[i].status != SAL_E_OVERLOADED)
+                        ledger->shortages = 0;
 }
 
 static unsigned run_jobs(struct sal_ledger *ledger) {
@@ -137,7 +168,13 @@ static unsigned run_jobs(struct sal_ledger *ledger) {
                         break;
                 if (!sal_queue_take(ledger, &ledger->batch[count]))
                         break;
-                run_job(ledger, &ledger->batch[count++]);
+                struct sal_job *job = &ledger->batch[count++];
+                if (is_spared(ledger, job)) {
+                        job->status = SAL_E_OVERLOADED;
+                        sal_stats_refused(job->lane);
+                } else {
+                        run_job(ledger, job);
+                }
         }
         return count;
 }
@@ -199,6 +236,7 @@ void sal_batch_run(struct sal_ledger *ledger) {
                         sal_reload(ledger);
         }
         note_outcome(ledger, status == SAL_OK);
+        note_shortage(ledger, status, count);
         for (unsigned i = 0; i < count; i++) {
                 struct sal_job *job = &ledger->batch[i];
                 job->done(job->arg, status == SAL_OK ? job->status : status);

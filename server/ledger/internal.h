@@ -21,6 +21,7 @@ enum {
 };
 
 struct sal_job {
+        enum sal_lane lane;
         enum sal_status (*run)(struct sal_tx *tx, void *arg);
         void (*done)(void *arg, enum sal_status status);
         void *arg;
@@ -75,6 +76,8 @@ struct sal_ledger {
         int wal_pages;      /* in the write-ahead log, not yet in the database */
         unsigned failures;  /* batches that failed in a row */
         int64_t retry_mono_ms, checkpoint_retry_mono_ms;
+        unsigned shortages;      /* batches that failed for want of memory, with no machine's job done since */
+        int64_t spared_until_ms; /* of the ledger's monotonic clock: until then machines' jobs are refused */
 
         pthread_t thread;
         bool thread_runs;

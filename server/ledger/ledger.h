@@ -4,8 +4,11 @@
  *
  * A job runs inside a transaction that it shares with the other jobs of its batch. What it was told of (its `done`)
  * comes only after the batch is committed and synced (WAL, synchronous=FULL), so that an answer never runs ahead of the
- * disk. While one batch syncs, the next one gathers. A write that fails (disk full, I/O error) rolls the whole batch
- * back: every job of it ends with that status, and the hook `rolled_back` lets the service read its state again.
+ * disk. While one batch syncs, the next one gathers. A write that fails (disk full, I/O error), and a job that ends
+ * with anything else than a refusal (HTTP 500 and above: no memory, damage), rolls the whole batch back: every job of
+ * it ends with that status, and the hook `rolled_back` lets the service read its state again. After a batch that failed
+ * for want of memory, jobs of the lanes REPORT and POLL are refused with SAL_E_OVERLOADED for 100 ms, longer with each
+ * such batch (up to 5 s), so that no flood of polls reads the state again and again.
  *
  * Threads: sal_ledger_submit is for any thread; `run`, `done` and every hook are called on the ledger's thread, and so
  * is everything that takes a struct sal_tx (store.h). Ownership: `arg` belongs to the caller until `done` was called,
@@ -67,8 +70,9 @@ enum sal_status sal_ledger_start(struct sal_ledger *ledger, const struct sal_led
                                  struct sal_err *reterr);
 
 /* Queues a job. `run` gives the job's own result, which `done` receives unless the batch was rolled back (then
- * SAL_E_IO, SAL_E_CORRUPT …). A job that returns a failure must not have written anything: if it has, the whole batch
- * is rolled back with SAL_E_INTERNAL. Errors: SAL_E_OVERLOADED (lane full, or stopping): done is then never called. */
+ * SAL_E_IO, SAL_E_CORRUPT …). A job that refuses (HTTP below 500) must not have written or changed anything: if it has
+ * written, the whole batch is rolled back with SAL_E_INTERNAL; after any other failure it is rolled back in any case.
+ * Errors: SAL_E_OVERLOADED (lane full, or stopping): done is then never called. */
 enum sal_status sal_ledger_submit(struct sal_ledger *ledger, enum sal_lane lane,
                                   enum sal_status (*run)(struct sal_tx *tx, void *arg),
                                   void (*done)(void *arg, enum sal_status status), void *arg);

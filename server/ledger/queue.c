@@ -36,7 +36,8 @@ enum sal_status sal_ledger_submit(struct sal_ledger *ledger, enum sal_lane lane_
         unsigned waiting = atomic_load_explicit(&lane->waiting, memory_order_relaxed);
         bool room = !ledger->stopping && waiting < lane->max;
         if (room) {
-                lane->jobs[(lane->head + waiting) % lane->max] = (struct sal_job){.run = run, .done = done, .arg = arg};
+                lane->jobs[(lane->head + waiting) % lane->max] =
+                        (struct sal_job){.lane = lane_index, .run = run, .done = done, .arg = arg};
                 atomic_store_explicit(&lane->waiting, waiting + 1, memory_order_relaxed);
                 pthread_cond_signal(&ledger->changed);
         }

@@ -200,6 +200,73 @@ static void a_job_that_fails_after_writing_takes_its_batch_along(void **state) {
         assert_int_equal(sql_int(f, "SELECT max(seq) FROM journal"), 1);
 }
 
+/* No memory, damage: it may have stopped in the middle of a change to the upper room's memory. */
+static void a_job_that_fails_without_writing_takes_its_batch_along(void **state) {
+        struct fixture *f = *state;
+        struct trace t;
+        trace_init(&t, f);
+        struct job good = {&t, .name = "good", .write = true};
+        struct job half = {&t, .name = "half", .result = SAL_E_CORRUPT};
+        struct job later = {&t, .name = "later", .write = true};
+        submit(&good, SAL_LANE_ADMIN);
+        submit(&half, SAL_LANE_REPORT);
+        submit(&later, SAL_LANE_POLL);
+        start(&t);
+        wait_done(&t, 3);
+        assert_int_equal(good.status, SAL_E_CORRUPT);
+        assert_int_equal(half.status, SAL_E_CORRUPT);
+        assert_int_equal(later.status, SAL_OK);
+        assert_string_equal(t.text, "begin good half rolled-back good! half! begin later before committed later! ");
+        sal_ledger_stop(f->ledger);
+        assert_int_equal(sql_int(f, "SELECT max(seq) FROM journal"), 1);
+}
+
+static int64_t test_mono_ms;
+
+static int64_t test_mono(void) {
+        return test_mono_ms;
+}
+
+/* Runs one job in a batch of its own, on this thread; what it answered. */
+static enum sal_status run_alone(struct trace *t, enum sal_lane lane, enum sal_status result) {
+        struct job job = {t, .name = "job", .result = result};
+        submit(&job, lane);
+        sal_batch_run(t->ledger);
+        return job.status;
+}
+
+/* Each reload takes memory and time: a flood of polls must not bring one each. */
+static void machines_wait_while_memory_is_short(void **state) {
+        struct fixture *f = *state;
+        fixture_close(f);
+        test_mono_ms = 5000;
+        struct sal_ledger_config config = {.path = f->path, .mono_ms = test_mono};
+        assert_ok(sal_ledger_open(&config, &f->ledger, NULL));
+        struct trace t;
+        trace_init(&t, f);
+        f->ledger->hooks = (struct sal_ledger_hooks){.arg = &t, .rolled_back = hook_rolled_back};
+        assert_int_equal(run_alone(&t, SAL_LANE_POLL, SAL_E_NOMEM), SAL_E_NOMEM);
+        assert_int_equal(t.batches, 1);
+        for (int i = 0; i < 50; i++) {
+                assert_int_equal(run_alone(&t, SAL_LANE_POLL, SAL_E_NOMEM), SAL_E_OVERLOADED);
+                assert_int_equal(run_alone(&t, SAL_LANE_REPORT, SAL_E_NOMEM), SAL_E_OVERLOADED);
+        }
+        assert_int_equal(t.batches, 1);
+        assert_int_equal(run_alone(&t, SAL_LANE_ADMIN, SAL_OK), SAL_OK); /* an operator may halt */
+        int64_t before_ms = test_mono_ms;
+        for (int reloads = 2; reloads <= 10; reloads++) { /* ever more rarely, up to 5 s apart */
+                while (run_alone(&t, SAL_LANE_POLL, SAL_E_NOMEM) == SAL_E_OVERLOADED)
+                        test_mono_ms += 100;
+                assert_int_equal(t.batches, reloads);
+        }
+        assert_int_equal(test_mono_ms - before_ms, 100 + 200 + 400 + 800 + 1600 + 3200 + 3 * 5000);
+        test_mono_ms += 5000;
+        assert_int_equal(run_alone(&t, SAL_LANE_POLL, SAL_OK), SAL_OK);
+        assert_int_equal(run_alone(&t, SAL_LANE_POLL, SAL_E_NOMEM), SAL_E_NOMEM);
+        test_mono_ms += 100; /* it went well in between: short again */
+        assert_int_equal(run_alone(&t, SAL_LANE_POLL, SAL_OK), SAL_OK);
+}
+
 static void a_failing_before_commit_rolls_back(void **state) {
         struct fixture *f = *state;
         struct trace t;
@@ -369,6 +436,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_full_lane_refuses_and_the_others_do_not, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_job_keeps_its_own_result, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_job_that_fails_after_writing_takes_its_batch_along, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_job_that_fails_without_writing_takes_its_batch_along, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(machines_wait_while_memory_is_short, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failing_before_commit_rolls_back, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_wake_and_a_timer_make_a_batch_without_jobs, setup, teardown),
                 cmocka_unit_test_setup_teardown(idle_means_no_wake_ups, setup, teardown),
