@@ -90,22 +90,31 @@ static void see_query(void *arg, const char *key, const char *value) {
         *(bool *)arg = true;
 }
 
-static enum sal_status run_granted(struct sal_admin_call *call) {
+static enum sal_status use_grant(struct sal_admin_call *call) {
         struct sal_call *base = &call->call;
         const struct sal_http_cert_info *cert = sal_http_cert(base->request);
-        if (needs_grant(call)) {
-                bool query = false;
-                sal_http_query_each(base->request, see_query, &query);
-                if (query)
-                        return sal_fail(&base->err, SAL_E_ELEVATION, "an act that needs a grant takes no query");
-                enum sal_status status =
-                        sal_elevation_use(&call->act, sal_http_header_get(base->request, "Salvor-Elevation"),
-                                          sal_http_method(base->request), sal_http_path(base->request),
-                                          call->body_sha256, cert->spki, cert->spki_len, &base->err);
-                if (status)
-                        return status;
+        bool query = false;
+        sal_http_query_each(base->request, see_query, &query);
+        if (query)
+                return sal_fail(&base->err, SAL_E_ELEVATION, "an act that needs a grant takes no query");
+        return sal_elevation_use(&call->act, sal_http_header_get(base->request, "Salvor-Elevation"),
+                                 sal_http_method(base->request), sal_http_path(base->request), call->body_sha256,
+                                 cert->spki, cert->spki_len, &base->err);
+}
+
+/* A grant that is shown is gone, also where the act needs none: it must not stay open for the same request later, when
+ * that would undo something. */
+static enum sal_status run_granted(struct sal_admin_call *call) {
+        struct sal_call *base = &call->call;
+        bool needed = needs_grant(call);
+        bool shown = sal_http_header_get(base->request, "Salvor-Elevation") != NULL &&
+                     strcmp(sal_http_method(base->request), "GET") != 0;
+        enum sal_status status = needed || shown ? use_grant(call) : SAL_OK;
+        if (status == SAL_E_ELEVATION && !needed) {
+                base->err = (struct sal_err){0};
+                status = SAL_OK;
         }
-        return call->route->run(call, &base->err);
+        return status ? status : call->route->run(call, &base->err);
 }
 
 static bool is_refusal(enum sal_status status) {

@@ -300,6 +300,27 @@ def test_grant_is_consumed_by_a_failing_act(staffed, refused):
     assert campaign.state == "ready"
 
 
+def test_a_grant_is_gone_once_it_was_shown(staffed, refused):
+    """An act that needs none uses it up too: it must not undo, later, what was tightened since."""
+    admin, campaign = staffed.admin, scene(staffed, "active")
+    path = path_of(campaign, "limits")
+
+    def body(most):
+        return json.dumps({"reason": "test", "limits": {"in_flight_max": most}}).encode()
+
+    def put(most, header=None):
+        return admin.client.put(path, body(most), headers={"Salvor-Elevation": header} if header else {})
+
+    header = admin.grant("PUT", path, body(50))
+    assert put(50, header).status == 200
+    assert put(5).status == 200
+    refused(put(50, header), 403, "elevation-required")
+    for _ in range(20):
+        header = admin.grant("POST", path_of(campaign, "pause"), BODY)
+        assert send(admin, campaign, "pause", header).status in (200, 409)
+    campaign.must("resume")
+
+
 @pytest.mark.tsan
 def test_two_at_once_with_one_grant(staffed):
     """Exactly one wins."""
