@@ -2,6 +2,7 @@
 /*
  * Limits: what an operator lays on a campaign beyond its signed plan. They can make a rollout smaller, later or
  * narrower than the plan, never larger, sooner or wider: every question here can only turn a yes of the plan into a no.
+ * A ring that opens because machines are kept away would be a yes: see sal_course_limited in rollout/course.h.
  *
  *   {"in_flight_max": 50,                              at most so many offers in flight
  *    "opens": {"broad": "2026-11-23T06:00:00Z"},       a ring opens then at the earliest

@@ -37,12 +37,20 @@ struct sal_evidence sal_course_advance(const struct sal_course *course) {
         return sal_tally_advance_evidence(course->tally);
 }
 
+/* Open rings never close. Were a ring to open because a limit leaves too few machines in those before it, it would
+ * stand open when the limit is lifted, on no evidence at all, and the limit would have widened the rollout. */
+bool sal_course_limited(const struct sal_course *course) {
+        if (sal_limits_narrows(course->limits) || !sal_limits_window_open(course->limits, course->now_ms))
+                return true;
+        return !sal_course_room(course) && (double)course->in_flight + sal_tally_excess(course->tally) <
+                                                   sal_tally_cap(course->tally, course->known_matching);
+}
+
 bool sal_course_may_open(const struct sal_course *course, const struct sal_lull *lull) {
         const struct sal_plan *plan = course->plan;
         if (!runs(course) || plan->manual_advance || course->rings_open >= plan->ring_count)
                 return false;
-        if (!limit_opens(course, course->rings_open) || !sal_limits_window_open(course->limits, course->now_ms) ||
-            !sal_course_room(course))
+        if (!limit_opens(course, course->rings_open) || sal_course_limited(course) || !sal_course_room(course))
                 return false;
         if (plan->patience_seconds >= 0 && lull->idle_ms >= plan->patience_seconds * MS_PER_SECOND)
                 return true;
@@ -52,8 +60,7 @@ bool sal_course_may_open(const struct sal_course *course, const struct sal_lull 
 bool sal_course_complete(const struct sal_course *course, const struct sal_lull *lull) {
         return course->state == SAL_CAMPAIGN_ACTIVE && !course->kill_switch &&
                course->rings_open == course->plan->ring_count && lull->unsettled == 0 &&
-               lull->idle_ms >= course->plan->quiet_seconds * MS_PER_SECOND &&
-               sal_limits_window_open(course->limits, course->now_ms);
+               lull->idle_ms >= course->plan->quiet_seconds * MS_PER_SECOND && !sal_course_limited(course);
 }
 
 double sal_course_cap(const struct sal_course *course) {

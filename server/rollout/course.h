@@ -53,14 +53,20 @@ struct sal_evidence sal_course_judge(const struct sal_course *course, const stru
  * not manual, and, unless the ring of the next stage is open already, no limit lets it open later than now_ms. */
 struct sal_evidence sal_course_advance(const struct sal_course *course);
 
+/* Whether an operator's limit keeps machines from what the plan would let them take now: it narrows, none of its
+ * windows is open, or its in_flight_max leaves no room where the plan's own cap would. What looks like a lull then is
+ * the limit's doing: the driver lets neither patience nor quiet run meanwhile, and both begin anew when the limit
+ * reaches other machines. */
+bool sal_course_limited(const struct sal_course *course);
+
 /* Whether the next ring opens without evidence, the stage staying: the cap has room, and either every known matching
  * machine of the open rings is settled, or none of them took an offer for patience_seconds. False unless the campaign
- * is active or completed, the kill switch off and the plan not manual, and while a limit lets nobody take an offer now
- * (outside its windows) or lets the next ring open later. */
+ * is active or completed, the kill switch off and the plan not manual, while sal_course_limited, and while a limit lets
+ * the next ring open later. */
 bool sal_course_may_open(const struct sal_course *course, const struct sal_lull *lull);
 
 /* Whether an active campaign is complete: last ring open, nothing unsettled, idle for quiet_seconds. False while the
- * kill switch is on, and outside of a limit's windows. */
+ * kill switch is on, and while sal_course_limited. */
 bool sal_course_complete(const struct sal_course *course, const struct sal_lull *lull);
 
 /* Offers that may be in flight: the plan's cap, and not above a limit's (which is at least 1). */

@@ -279,6 +279,10 @@ static void put_evidence(const struct sal_why *why, struct sal_buf *out) {
 /* What opens the next ring without evidence. */
 static void put_lull(const struct sal_why *why, struct sal_buf *out) {
         const struct sal_plan *plan = plan_of(why);
+        if (why->limited) {
+                sal_buf_puts(out, "; an operator's limit keeps machines away, and while it does nothing else opens it");
+                return;
+        }
         if (plan->patience_seconds >= 0) {
                 sal_buf_puts(out, ", or when no machine of the open rings has taken an offer for ");
                 put_seconds(out, plan->patience_seconds);

@@ -64,6 +64,7 @@ struct sal_why {
         int64_t ring_opens_ms; /* by an operator's limit the next ring opens then (unix_ms) at the earliest; INT64_MIN:
                                 * at any time */
         bool cap_is_limited;   /* the cap is an operator's */
+        bool limited;          /* sal_course_limited: only evidence opens a ring */
 };
 
 /* Appends the sentence, with its full stop. */

@@ -169,16 +169,27 @@ bool sal_live_takeable(const struct sal_engine *engine, const struct sal_live *l
                sal_limits_window_open(live->limits, now_ms);
 }
 
-/* While nobody can take an offer neither patience nor quiet runs. */
+void sal_live_lull_anew(const struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live) {
+        int64_t served_ms = sal_live_served_ms(engine, live, tx);
+        live->row.last_take_served_ms = live->row.last_busy_served_ms = live->looked_served_ms = served_ms;
+        live->stood_ms = 0;
+        live->dirty = true;
+}
+
+/* While nobody can take an offer, and while an operator's limit keeps machines from taking one, neither patience nor
+ * quiet runs. */
 static bool stands_idle(struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live) {
         enum { STEP_MS = 1000 };
-        bool early = !sal_live_takeable(engine, live, sal_tx_now_ms(tx));
+        const struct sal_course course = sal_live_course(engine, live, sal_tx_now_ms(tx));
+        bool early = !sal_live_takeable(engine, live, course.now_ms);
+        bool stands = early || sal_course_limited(&course);
         int64_t served_ms = sal_live_served_ms(engine, live, tx);
-        /* What passed since the last look belongs to what was seen then: a window's ends have looks of their own. */
-        if (live->early && live->looked_served_ms >= 0)
+        /* What passed since the last look belongs to what was seen then: a window's ends have looks of their own, and
+         * everything else that limits changes in a batch. */
+        if (live->stands && live->looked_served_ms >= 0)
                 live->stood_ms += served_ms - live->looked_served_ms;
         live->looked_served_ms = served_ms;
-        if (live->stood_ms >= STEP_MS || (live->stood_ms && !early)) {
+        if (live->stood_ms >= STEP_MS || (live->stood_ms && !stands)) {
                 int64_t take_ms = live->row.last_take_served_ms + live->stood_ms;
                 int64_t busy_ms = live->row.last_busy_served_ms + live->stood_ms;
                 live->row.last_take_served_ms = take_ms < served_ms ? take_ms : served_ms;
@@ -191,7 +202,8 @@ static bool stands_idle(struct sal_engine *engine, const struct sal_tx *tx, stru
                 engine->changed = true;
         }
         live->early = early;
-        return early;
+        live->stands = stands;
+        return stands;
 }
 
 static enum sal_status open_by_lull(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,

@@ -41,6 +41,7 @@ struct sal_live {
         bool dirty;                        /* row differs from the ledger */
         bool review;                       /* advance, open or complete may be possible */
         bool early;                        /* nobody could take an offer when it was looked at last, */
+        bool stands;                       /* neither patience nor quiet ran then, */
         int64_t looked_served_ms;          /* campaign's served time of that look; -1: none yet */
         int64_t stood_ms;                  /* of the time since then, what last_take_served_ms has still to follow */
         char barred[SAL_ERR_DETAIL_BYTES]; /* why the trust policy does not allow it any more; "" when it does */
@@ -122,6 +123,8 @@ enum sal_status sal_live_end(struct sal_engine *engine, struct sal_tx *tx, struc
 /* Advances as far as the evidence allows. To be asked after every event of the campaign: an offer, an outcome (once the
  * halt rule has been asked), an operator's decision. */
 enum sal_status sal_live_advance(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live);
+/* Patience and quiet begin anew: an operator's limits reach other machines from here on. */
+void sal_live_lull_anew(const struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live);
 /* False before not_before, until the published list names the campaign, and outside of an operator's windows: then
  * nobody can take an offer, and neither patience nor quiet runs. */
 bool sal_live_takeable(const struct sal_engine *engine, const struct sal_live *live, int64_t now_ms);

@@ -181,8 +181,11 @@ static enum sal_status put_prospect(struct sal_explanation *explanation, struct 
         return status;
 }
 
-static void put_limits(struct sal_explained *ret) {
+static void put_limits(const struct sal_explanation *explanation, struct sal_explained *ret) {
         const struct sal_limits *limits = ret->live->limits;
+        const struct sal_course course =
+                sal_live_course(explanation->act->service->engine, ret->live, explanation->now_ms);
+        ret->why.limited = sal_course_limited(&course);
         size_t next = ret->why.candidate->rings_open;
         ret->why.ring_opens_ms =
                 next < ret->why.candidate->campaign->plan.ring_count ? sal_limits_opens_ms(limits, next) : INT64_MIN;
@@ -222,7 +225,7 @@ static enum sal_status gather_campaign(struct sal_explanation *explanation, size
         if (ret->live->barred[0])
                 ret->why.barred = ret->live->barred;
         put_numbers(explanation, ret);
-        put_limits(ret);
+        put_limits(explanation, ret);
         if (ret->why.candidate->cohort_held)
                 put_cohort(explanation, ret);
         enum sal_status status = put_offers(explanation, ret);

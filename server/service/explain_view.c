@@ -60,6 +60,8 @@ static json_t *next_view(const struct sal_why *why) {
                                  (json_int_t)why->waiting_open, "fleet_counted", (int)why->fleet_counted);
         if (next && plan->patience_seconds >= 0)
                 json_object_set_new(next, "patience_seconds", json_integer(plan->patience_seconds));
+        if (next && why->limited)
+                json_object_set_new(next, "limited", json_true());
         if (next && why->ring_opens_ms > why->now_ms)
                 json_object_set_new(next, "not_before", sal_view_time(why->ring_opens_ms));
         return next;

@@ -147,7 +147,8 @@ static int64_t plan_wake(const struct sal_engine *engine, const struct sal_live 
         int64_t wake = live->limits ? limits_wake(live, now_ms) : NEVER;
         if (!sal_live_takeable(engine, live, now_ms))
                 return wake;
-        int64_t lull = live->early ? 0 : lull_wake(live, served_ms);
+        /* A limit that narrows or caps is lifted in a batch: time alone changes nothing. */
+        int64_t lull = live->early ? 0 : live->stands ? NEVER : lull_wake(live, served_ms);
         return lull == NEVER ? wake : sooner(wake, lull);
 }
 

@@ -148,7 +148,8 @@ static enum sal_status keep(const struct sal_act *act, const struct sal_campaign
 }
 
 /* From here on they rule, and every worker hears of it. Where others are reached the fleet is counted again, and is
- * taken for small until that is done. What a later opening held back comes at once. */
+ * taken for small until that is done; nobody was patient with those, so patience begins anew. What a later opening held
+ * back comes at once. */
 static enum sal_status rule(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,
                             struct sal_limits *limits_take) {
         if (!sal_limits_same_reach(live->limits, limits_take)) {

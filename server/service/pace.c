@@ -27,13 +27,20 @@ struct sal_course sal_live_course(const struct sal_engine *engine, const struct 
                                    .now_ms = now_ms};
 }
 
+/* Of the time since patience began, what did not count (stands_idle in decide.c brings it into the row later). */
+static int64_t stood_ms(const struct sal_live *live, int64_t served_ms) {
+        return live->stood_ms + (live->stands && live->looked_served_ms >= 0 ? served_ms - live->looked_served_ms : 0);
+}
+
 struct sal_lull sal_live_lull(const struct sal_engine *engine, const struct sal_tx *tx, const struct sal_live *live) {
+        int64_t served_ms = sal_live_served_ms(engine, live, tx);
+        int64_t idle_ms = served_ms - live->row.last_take_served_ms - stood_ms(live, served_ms);
         struct sal_lull lull = {.unsettled = live->row.unsettled,
                                 /* Nobody known at the start: the first machines may belong to any ring, and an open one
                                  * that looks empty is merely unknown. It takes a machine of it, or patience. */
                                 .fleet_counted =
                                         live->scan_done && (live->row.fleet_known > 0 || live->machines_touched > 0),
-                                .idle_ms = sal_live_served_ms(engine, live, tx) - live->row.last_take_served_ms};
+                                .idle_ms = idle_ms > 0 ? idle_ms : 0};
         for (int64_t ring = 0; ring < live->row.rings_open; ring++)
                 lull.waiting_open += live->waiting[ring];
         return lull;

@@ -200,6 +200,36 @@ def test_the_fleet_is_that_within(shared):
     assert limited.campaign.get()["known_matching"] == 200
 
 
+def test_narrowed_to_nobody_no_ring_opens(shared):
+    """Nobody is left to wait for, and nobody takes an offer: neither may open what would stay open."""
+    limited = Limited(shared, known=40, rings=RINGS, patience_seconds=2, quiet_seconds=0)
+    limited.tighten({"only": {"labels": {"site": ["nowhere"]}}}).counted()
+    assert limited.campaign.get()["known_matching"] == 0
+    stays(lambda: (limited.campaign.open_rings(), limited.campaign.state) == (["first"], "active"), "it stands", 4)
+    limited.loosen({})
+    assert limited.campaign.open_rings() == ["first"], "patience begins anew"
+    limited.counted()
+    assert limited.campaign.get()["known_matching"] == 40
+    until(lambda: limited.campaign.open_rings() == ["first", "second"], "patience has run", 20)
+    opened = [d for d in limited.campaign.decisions("open") if d["ring"] == "second"]
+    assert opened[0]["because"]["idle_ms"] >= 2000
+
+
+def test_narrowed_and_settled_no_ring_opens(shared):
+    limited = Limited(shared, known=40, rings=RINGS, patience_seconds=None)
+    machine, later = limited.machine(), limited.machine()
+    for pinned, ring in ((machine, "first"), (later, "second")):
+        shared.make_known([pinned.id], limited.facts)
+        shared.admin.act("PATCH", f"/machines/{pinned.id}", {"pin": ring})
+    limited.tighten({"only": {"machines": [machine.id, later.id]}}).counted()
+    limited.healed(machine)
+    stays(lambda: limited.campaign.open_rings() == ["first"], "38 were not even asked", 2)
+    assert limited.says(later)[:2] == ("wait", "ring_not_open")
+    explained = shared.admin.get(f"/machines/{later.id}/explain")
+    ours = next(x for x in explained["campaigns"] if x["campaign"] == limited.campaign.id)
+    assert ours["next"]["limited"] is True and "an operator's limit keeps machines away" in ours["sentence"]
+
+
 def test_between_windows_nothing_is_offered(shared):
     limited = Limited(shared).counted()
     out, other = limited.machine(), limited.machine()

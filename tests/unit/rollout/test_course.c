@@ -238,6 +238,40 @@ static void limits_delay_openings(void **state) {
         assert_true(may_open(r));
 }
 
+/* Too few machines are left to wait: that is the limit's doing, and an open ring would outlive it. */
+static void what_narrows_opens_nothing(void **state) {
+        struct rollout *r = *state;
+        r->lull.idle_ms = INT64_MAX;
+        assert_true(may_open(r));
+        assert_false(sal_course_limited(&r->course));
+        limit(r, "{\"only\":{\"labels\":{\"site\":[\"berlin\"]}}}");
+        assert_true(sal_course_limited(&r->course));
+        assert_false(may_open(r));
+        limit(r, "{\"only\":{\"machines\":[\"m-1\"]}}");
+        assert_false(may_open(r));
+        offers(r, PROVEN, SAL_WEIGHT_SUCCESS);
+        assert_int_equal(advance(r), SAL_VERDICT_ADVANCE); /* evidence counts as ever */
+        limit(r, "{}");
+        assert_true(may_open(r));
+}
+
+/* A cap of the operator's makes machines wait where the plan would let them in; the plan's own does not. */
+static void a_full_cap_is_the_limits_only_where_the_plan_has_room(void **state) {
+        struct rollout *r = *state;
+        r->course.in_flight = 2;
+        assert_true(sal_course_room(&r->course));
+        assert_false(sal_course_limited(&r->course));
+        limit(r, "{\"in_flight_max\":2}");
+        assert_false(sal_course_room(&r->course));
+        assert_true(sal_course_limited(&r->course));
+        r->course.in_flight = 1;
+        assert_false(sal_course_limited(&r->course));
+        r->course.in_flight = 1000000; /* the plan has none either */
+        assert_false(sal_course_limited(&r->course));
+        r->course.in_flight = 0;
+        assert_false(sal_course_limited(&r->course));
+}
+
 /* ---- completion ---- */
 
 static bool complete(const struct rollout *r) {
@@ -262,6 +296,8 @@ static void quiet_completes(void **state) {
         assert_false(complete(r));
         r->course.kill_switch = false;
         limit(r, "{\"windows\":[{\"from\":\"13:00\",\"to\":\"14:00\"}]}");
+        assert_false(complete(r));
+        limit(r, "{\"only\":{\"machines\":[\"m-1\"]}}");
         assert_false(complete(r));
         limit(r, "{}");
         for (int s = 0; s < SAL_CAMPAIGN_STATES; s++) {
@@ -331,6 +367,8 @@ int main(void) {
                 TEST(patience_opens_the_next_ring),
                 TEST(nothing_opens_what_does_not_run),
                 TEST(limits_delay_openings),
+                TEST(what_narrows_opens_nothing),
+                TEST(a_full_cap_is_the_limits_only_where_the_plan_has_room),
                 TEST(quiet_completes),
                 TEST(a_limit_only_lowers_the_cap),
                 TEST(one_is_always_possible),

@@ -243,20 +243,107 @@ static void the_known_fleet_is_that_within(void **state) {
         check_population(w);
 }
 
-static void a_narrowed_fleet_that_is_settled_opens_the_next_ring(void **state) {
+static int64_t rings_open(struct world *w) {
+        return live_of(w, "fix")->row.rings_open;
+}
+
+static void a_narrowed_fleet_that_is_settled_opens_nothing(void **state) {
         struct world *w = *state;
         know(w, "one", 4, "");
         start(w, "fix", PLAN(RINGS ",\"patience_seconds\":null"));
         limit(w, "{\"only\":{\"machines\":[\"one-2\"]}}");
         assert_told(poll(w, .machine = "one-1"), "ring_not_open");
         assert_true(report(w, "one-2", offer_to(w, "one-2"), "healthy"));
-        assert_int_equal(live_of(w, "fix")->row.rings_open, 2);
+        pass(w, 1);
+        assert_int_equal(rings_open(w), 1);
+        limit(w, "{}"); /* three still wait */
+        pass(w, 1);
+        assert_int_equal(rings_open(w), 1);
+        for (int n = 1; n <= 4; n++) {
+                char name[24];
+                snprintf(name, sizeof name, "one-%d", n);
+                if (n != 2)
+                        assert_true(report(w, name, offer_to(w, name), "healthy"));
+        }
+        assert_int_equal(rings_open(w), 2);
         sal_autojson json_t *decision = newest_decision(w, "fix");
         const json_t *because = json_object_get(decision, "because");
-        assert_int_equal(int_in(because, "known"), 1);
+        assert_int_equal(int_in(because, "known"), 4);
         assert_int_equal(int_in(because, "waiting"), 0);
         assert_int_equal(int_in(because, "in_flight"), 0);
         assert_true(json_is_true(json_object_get(because, "fleet_counted")));
+}
+
+/* Narrowed to nobody, the open ring looks empty and nobody takes an offer: neither is the fleet's doing. */
+static void what_narrows_opens_no_ring_and_uses_up_no_patience(void **state) {
+        struct world *w = *state;
+        know(w, "one", 30, "");
+        know(w, "two", 30, "");
+        start(w, "fix", PLAN(RINGS ",\"patience_seconds\":600"));
+        pass(w, 5 * MINUTE);
+        limit(w, "{\"only\":{\"labels\":{\"site\":[\"berlin\"]}}}");
+        assert_in_range(idle_ms(w), 0, 1000); /* other machines: patience begins anew */
+        pass(w, HOUR);
+        assert_int_equal(rings_open(w), 1);
+        assert_in_range(wake_ms(w), 1, HOUR * INT64_C(1000)); /* and nothing spins meanwhile */
+        world_restart(w);
+        pass(w, HOUR);
+        limit(w, "{}");
+        pass(w, 10 * MINUTE - 1);
+        assert_int_equal(rings_open(w), 1);
+        assert_int_equal(verdicts(w, "fix", "open"), 1);
+        assert_told(poll(w, .machine = "two-1"), "ring_not_open");
+        pass(w, 1);
+        assert_int_equal(rings_open(w), 2);
+}
+
+static void what_narrows_completes_nothing(void **state) {
+        struct world *w = *state;
+        know(w, "all", 10, "");
+        start(w, "fix", PLAN(ONE_RING ",\"quiet_seconds\":600"));
+        assert_true(report(w, "all-1", offer_to(w, "all-1"), "healthy"));
+        limit(w, "{\"only\":{\"machines\":[\"all-1\"]}}");
+        pass(w, HOUR);
+        assert_state(w, "fix", "active");
+        assert_in_range(wake_ms(w), 1, HOUR * INT64_C(1000));
+        limit(w, "{}");
+        pass(w, 10 * MINUTE - 1);
+        assert_state(w, "fix", "active");
+        pass(w, 1);
+        assert_state(w, "fix", "completed");
+}
+
+/* Evidence is asked as ever: it is about the machines that took the fix, whoever they are. */
+static void evidence_from_within_advances(void **state) {
+        struct world *w = *state;
+        know(w, "one", 60, "");
+        start(w, "fix", PLAN(RINGS));
+        limit(w, "{\"only\":{\"labels\":{\"site\":[\"berlin\"]}}}");
+        for (int n = 1; n <= 30; n++) {
+                char name[24];
+                snprintf(name, sizeof name, "one-%d", n);
+                change_machine(w, name, "{\"labels\":{\"site\":\"berlin\"}}");
+        }
+        prove(w, 1, 24);
+        assert_int_equal(verdicts(w, "fix", "advance"), 1);
+        assert_int_equal(rings_open(w), 2);
+}
+
+/* Where the plan would make offers and only the operator's cap does not, nobody can take one. */
+static void a_full_cap_of_the_limits_uses_up_no_patience(void **state) {
+        struct world *w = *state;
+        know(w, "one", 100, "");
+        start(w, "fix", PLAN(RINGS ",\"patience_seconds\":600"));
+        limit(w, "{\"in_flight_max\":1}");
+        int64_t offer = offer_to(w, "one-1");
+        assert_told(poll(w, .machine = "one-2"), "in_flight_cap");
+        pass(w, 20 * MINUTE);
+        assert_in_range(idle_ms(w), 0, 1000);
+        assert_true(report(w, "one-1", offer, "healthy"));
+        pass(w, 10 * MINUTE - 1);
+        assert_int_equal(rings_open(w), 1);
+        pass(w, 1);
+        assert_int_equal(rings_open(w), 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_done)
@@ -274,7 +361,11 @@ int main(void) {
                 TEST(an_operator_who_advances_keeps_to_the_limits),
                 TEST(a_smaller_cap_shuts_the_gate),
                 TEST(the_known_fleet_is_that_within),
-                TEST(a_narrowed_fleet_that_is_settled_opens_the_next_ring),
+                TEST(a_narrowed_fleet_that_is_settled_opens_nothing),
+                TEST(what_narrows_opens_no_ring_and_uses_up_no_patience),
+                TEST(what_narrows_completes_nothing),
+                TEST(evidence_from_within_advances),
+                TEST(a_full_cap_of_the_limits_uses_up_no_patience),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
