@@ -126,7 +126,7 @@ enum sal_status sal_live_advance(struct sal_engine *engine, struct sal_tx *tx, s
 /* Patience and quiet begin anew: an operator's limits reach other machines from here on. */
 void sal_live_lull_anew(const struct sal_engine *engine, const struct sal_tx *tx, struct sal_live *live);
 /* False before not_before, until the published list names the campaign, and outside of an operator's windows: then
- * nobody can take an offer, and neither patience nor quiet runs. */
+ * nobody can take an offer. Neither patience nor quiet runs while this is so, nor while sal_course_limited. */
 bool sal_live_takeable(const struct sal_engine *engine, const struct sal_live *live, int64_t now_ms);
 /* What time and the fleet allow: opens, completes, and advances where a limit held it back. Once a batch. */
 enum sal_status sal_live_review(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live);

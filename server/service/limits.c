@@ -155,6 +155,7 @@ static enum sal_status rule(struct sal_engine *engine, struct sal_tx *tx, struct
         if (!sal_limits_same_reach(live->limits, limits_take)) {
                 sal_population_restart(live);
                 live->known_before = 0;
+                sal_live_lull_anew(engine, tx, live);
         }
         sal_limits_unref(live->limits);
         live->limits = limits_take;
