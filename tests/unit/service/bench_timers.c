@@ -13,283 +13,17 @@
  * after the restart, and reads the whole file once, to tell the depth of the trees from the size of the cache. A file
  * of ten million offers takes some 7 GB of disk; it is removed.
  */
-#include "harness.h"
+#include "stopwatch.h"
 
 #include <getopt.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 enum {
-        BATCH = 50,
-        BATCHES = 9,
-        FILL_BATCH = 50000,
-        SIZES_MAX = 8,
         SEED_SHARE = 500, /* one offer of 500 has succeeded: enough for room and a second stage */
-        GAP_MS = 10,      /* between two deadlines */
-        DEADLINE_S = 7 * DAY,
         SOAK_S = HOUR,
         DISK_BYTES_PER_OFFER = 1500, /* bound for the check of free space: file and log */
         NEXT_DUE_QUESTIONS = 1000,
 };
-
-static const char campaign_members[] =
-        "{\"rollout\":{\"rings\":["
-        "{\"name\":\"canary\",\"share\":0.5,\"soak_seconds\":3600,\"growth\":1000},"
-        "{\"name\":\"early\",\"share\":0.49,\"soak_seconds\":3600,\"growth\":1000},"
-        "{\"name\":\"broad\",\"share\":0.01,\"soak_seconds\":3600,\"growth\":1000}],"
-        "\"in_flight\":{\"initial\":5,\"max\":100000000},"
-        "\"acceptable_failure\":0.3,\"acceptable_silence\":0.3,\"unacceptable_failure\":0.9,"
-        "\"outcome_deadline_seconds\":604800,\"relapse_window_seconds\":2592000,\"max_attempts\":1,"
-        "\"patience_seconds\":null,\"cohorts\":[\"model\"]}}";
-
-struct bench {
-        struct world w;
-        int64_t offers; /* pending after the fill */
-        int64_t seeds;  /* succeeded, before them */
-        int64_t runs;   /* how many ascending runs the order of machines and slots has */
-        int64_t next;   /* offers touched so far, by number */
-        int64_t newcomers;
-        json_t *json;
-};
-
-/* ---- the order of things ---- */
-
-enum { MODELS = 20 };
-
-/* A neighbour in time is none in the ledger's tables nor in the tally's blocks. */
-static int64_t scattered(const struct bench *b, int64_t number) {
-        return number % b->runs * (b->offers / b->runs) + number / b->runs;
-}
-
-static void name_machine(int64_t number, char ret[static SAL_MACHINE_ID_BYTES]) {
-        snprintf(ret, SAL_MACHINE_ID_BYTES, "host-%09" PRId64 ".example", number);
-}
-
-static void facts_of(int64_t machine, char ret[static 128]) {
-        snprintf(ret, 128, "{\"model\":\"M%02d\",\"os\":\"windows\",\"os_version\":\"10.0.22631\"}",
-                 (int)(machine % MODELS));
-}
-
-/* ---- filling ---- */
-
-struct piece {
-        struct bench *bench;
-        int64_t from, to;
-};
-
-static enum sal_status add_machines(struct sal_tx *tx, void *arg) {
-        const struct piece *piece = arg;
-        enum sal_status status = SAL_OK;
-        for (int64_t n = piece->from; status == SAL_OK && n < piece->to; n++) {
-                char facts[128];
-                facts_of(n, facts);
-                struct sal_machine machine = {.incarnation = 1,
-                                              .generation = 1,
-                                              .token_used = true,
-                                              .facts = facts,
-                                              .standing = SAL_STANDING_OFFERED,
-                                              .boot_id = "boot-1",
-                                              .first_seen_ms = world_wall_ms,
-                                              .last_seen_ms = world_wall_ms};
-                name_machine(n, machine.id);
-                status = sal_machine_insert(tx, &machine);
-                if (status == SAL_OK && machine.row != n + 1)
-                        fail_msg("machine %" PRId64 " has the row %" PRId64, n, machine.row);
-                sal_filter_add(piece->bench->w.service->filter, machine.id);
-        }
-        return status;
-}
-
-/* Numbers the offers in the tally, seeds first; the slots that come out are those that offer_number works out. */
-static void fill_tally(struct bench *b, struct sal_live *live) {
-        for (int64_t i = 0; i < b->seeds + b->offers; i++) {
-                if (i == b->seeds)
-                        sal_tally_next_stage(live->tally);
-                char cohorts[1][SAL_COHORT_NAME_BYTES];
-                struct sal_slot slot;
-                snprintf(cohorts[0], sizeof cohorts[0], "model=M%02d", (int)(i % MODELS));
-                assert_ok(sal_tally_offer(live->tally, 1, cohorts, &slot));
-                if (slot.cohorts[0] != i % MODELS + 1)
-                        fail_msg("cohorts out of order");
-                if (i < b->seeds)
-                        sal_tally_change(live->tally, &slot, SAL_WEIGHT_PENDING, SAL_WEIGHT_SUCCESS);
-        }
-}
-
-/* The seeds have the slots and machines 0 to seeds - 1. Machine and slot have the same number, so the model fits. */
-static struct sal_offer offer_number(const struct bench *b, int64_t campaign_row, int64_t number) {
-        bool seed = number < b->seeds;
-        int64_t place = seed ? number : b->seeds + scattered(b, number - b->seeds);
-        int64_t made_ms = seed ? 0 : (number - b->seeds) * GAP_MS;
-        return (struct sal_offer){.campaign_row = campaign_row,
-                                  .machine_row = 1 + place,
-                                  .attempt = 1,
-                                  .incarnation = 1,
-                                  .period = 1,
-                                  .ring = seed ? 0 : 1,
-                                  .state = seed ? SAL_OFFER_SUCCEEDED : SAL_OFFER_OFFERED,
-                                  .counted = true,
-                                  .boot_id = "boot-1",
-                                  .made_ms = world_birth_ms + made_ms,
-                                  .made_served_ms = made_ms,
-                                  .applied_served_ms = seed ? 0 : -1,
-                                  .due_kind = seed ? SAL_DUE_NONE : SAL_DUE_DEADLINE,
-                                  .due_served_ms = made_ms + DEADLINE_S * INT64_C(1000),
-                                  .slot_i = place,
-                                  .slot_o = 1 + (seed ? place : place - b->seeds),
-                                  .stage = seed ? 0 : 1,
-                                  .cohort_count = 1,
-                                  .cohorts = {(int)(place % MODELS) + 1}};
-}
-
-static enum sal_status add_offers(struct sal_tx *tx, void *arg) {
-        const struct piece *piece = arg;
-        struct bench *b = piece->bench;
-        const struct sal_live *live = live_of(&b->w, "fix");
-        enum sal_status status = SAL_OK;
-        for (int64_t n = piece->from; status == SAL_OK && n < piece->to; n++) {
-                struct sal_offer offer = offer_number(b, live->row.row, n);
-                char machine_id[SAL_MACHINE_ID_BYTES], detail[160];
-                name_machine(offer.machine_row - 1, machine_id);
-                status = sal_offer_insert(tx, &offer);
-                snprintf(detail, sizeof detail,
-                         "{\"attempt\":1,\"period\":1,\"stage\":\"%s\",\"counted\":true,\"i\":%" PRId64
-                         ",\"o\":%" PRId64 ",\"cohorts\":[\"model=M%02d\"]}",
-                         offer.stage ? "early" : "canary", offer.slot_i, offer.slot_o, offer.cohorts[0] - 1);
-                struct sal_journal_entry entry = {.at_ms = offer.made_ms,
-                                                  .type = SAL_JOURNAL_OFFER,
-                                                  .campaign = "fix",
-                                                  .version = 1,
-                                                  .machine_id = machine_id,
-                                                  .offer_row = offer.row,
-                                                  .ring = offer.ring ? "early" : "canary",
-                                                  .detail = detail};
-                if (status == SAL_OK)
-                        status = sal_journal_append(tx, &entry);
-        }
-        return status;
-}
-
-static void in_pieces(struct bench *b, enum sal_status (*run)(struct sal_tx *tx, void *arg)) {
-        for (int64_t from = 0; from < b->seeds + b->offers; from += FILL_BATCH) {
-                struct piece piece = {.bench = b, .from = from, .to = from + FILL_BATCH};
-                if (piece.to > b->seeds + b->offers)
-                        piece.to = b->seeds + b->offers;
-                assert_ok(sal_ledger_run_now(b->w.ledger, run, &piece));
-                sal_checkpoint(b->w.ledger, false);
-        }
-}
-
-static void fill(struct bench *b) {
-        struct sal_live *live = start(&b->w, "fix", campaign_members);
-        fill_tally(b, live);
-        in_pieces(b, add_machines);
-        in_pieces(b, add_offers);
-        live->row.rings_open = 2;
-        live->row.offers_made = b->seeds + b->offers;
-        live->row.succeeded = b->seeds;
-        live->row.unsettled = b->offers;
-        live->machines_touched = b->seeds + b->offers;
-        live->dirty = true;
-        live->next_due_served_ms = -2;
-        pass(&b->w, 1 + b->offers * GAP_MS / SECOND_MS);
-}
-
-/* ---- measuring ---- */
-
-static double cpu_seconds(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* Of one operation, the median over the batches. */
-struct cost {
-        double cpu_us, wall_us, pages_touched, pages_missed, pages_written;
-};
-
-struct stopwatch {
-        struct bench *bench;
-        double cpu_s;
-        int64_t wall_us;
-        int count;
-        struct cost batches[BATCHES];
-        int operations;
-};
-
-static int page_count(const struct bench *b, int what) {
-        int now = 0, high = 0;
-        sqlite3_db_status(b->w.ledger->db, what, &now, &high, 1);
-        return now;
-}
-
-static void watch_start(struct stopwatch *watch) {
-        page_count(watch->bench, SQLITE_DBSTATUS_CACHE_HIT);
-        page_count(watch->bench, SQLITE_DBSTATUS_CACHE_MISS);
-        page_count(watch->bench, SQLITE_DBSTATUS_CACHE_WRITE);
-        watch->wall_us = sal_clock_mono_us();
-        watch->cpu_s = cpu_seconds();
-}
-
-static void watch_stop(struct stopwatch *watch, int operations) {
-        struct bench *b = watch->bench;
-        double n = operations;
-        struct cost *cost = &watch->batches[watch->count++];
-        watch->operations += operations;
-        cost->cpu_us = (cpu_seconds() - watch->cpu_s) * 1e6 / n;
-        cost->wall_us = (double)(sal_clock_mono_us() - watch->wall_us) / n;
-        cost->pages_missed = page_count(b, SQLITE_DBSTATUS_CACHE_MISS) / n;
-        cost->pages_touched = page_count(b, SQLITE_DBSTATUS_CACHE_HIT) / n + cost->pages_missed;
-        cost->pages_written = page_count(b, SQLITE_DBSTATUS_CACHE_WRITE) / n;
-}
-
-static int by_value(const void *a, const void *b) {
-        double x = *(const double *)a, y = *(const double *)b;
-        return x < y ? -1 : x > y;
-}
-
-static double median(const struct stopwatch *watch, size_t offset) {
-        double values[BATCHES];
-        for (int i = 0; i < watch->count; i++)
-                memcpy(&values[i], (const char *)&watch->batches[i] + offset, sizeof values[i]);
-        qsort(values, (size_t)watch->count, sizeof values[0], by_value);
-        return values[watch->count / 2];
-}
-
-/* Carries the log over to the file, however short it is; us per operation. */
-static double carry_over(const struct stopwatch *watch) {
-        enum { WORTH_IT_PAGES = 1000 };
-        struct sal_ledger *ledger = watch->bench->w.ledger;
-        double cpu_s = cpu_seconds();
-        if (ledger->wal_pages > 0 && ledger->wal_pages < WORTH_IT_PAGES)
-                ledger->wal_pages = WORTH_IT_PAGES;
-        sal_checkpoint(ledger, true);
-        return (cpu_seconds() - cpu_s) * 1e6 / watch->operations;
-}
-
-static void keep(struct stopwatch *watch, const char *what) {
-        struct cost cost = {.cpu_us = median(watch, offsetof(struct cost, cpu_us)),
-                            .wall_us = median(watch, offsetof(struct cost, wall_us)),
-                            .pages_touched = median(watch, offsetof(struct cost, pages_touched)),
-                            .pages_missed = median(watch, offsetof(struct cost, pages_missed)),
-                            .pages_written = median(watch, offsetof(struct cost, pages_written))};
-        double carry_us = carry_over(watch);
-        json_object_set_new(watch->bench->json, what,
-                            json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "cpu_us", cost.cpu_us, "carry_cpu_us", carry_us,
-                                      "wall_us", cost.wall_us, "pages_touched", cost.pages_touched, "pages_missed",
-                                      cost.pages_missed, "pages_written", cost.pages_written));
-        printf("  %-34s %8.1f us CPU + %5.1f for the log, %8.1f us wall; pages: %6.1f touched, %5.1f not in cache, "
-               "%5.1f written\n",
-               what, cost.cpu_us, carry_us, cost.wall_us, cost.pages_touched, cost.pages_missed, cost.pages_written);
-        fflush(stdout);
-        watch->count = watch->operations = 0;
-}
-
-/* All that the ledger's thread does while something else waits. */
-static void run_batch(struct bench *b) {
-        sal_batch_run(b->w.ledger);
-        sal_checkpoint(b->w.ledger, false);
-}
 
 /* A machine that holds a pending offer that nobody has touched, anywhere in the ledger but not among those that will
  * fall due first. Numbers of offers, not places. */
@@ -300,6 +34,16 @@ static int64_t take_offer(struct bench *b) {
 
 static int64_t machine_of(const struct bench *b, int64_t offer) {
         return offer_number(b, 1, offer).machine_row - 1;
+}
+
+static void run_jobs(struct bench *b, struct world_job jobs[static BATCH], struct stopwatch *watch) {
+        for (int i = 0; i < BATCH; i++)
+                world_queue(&jobs[i]);
+        watch_start(watch);
+        run_batch(b);
+        watch_stop(watch, BATCH);
+        for (int i = 0; i < BATCH; i++)
+                assert_ok(jobs[i].status);
 }
 
 /* ---- reports ---- */
@@ -313,13 +57,9 @@ static void send_reports(struct bench *b, const int64_t *offers, const char *sta
                 calls[i] = (struct report_call){.machine = names[i], .identity = {.kind = SAL_IDENTITY_CERTIFICATE}};
                 fill_report(&calls[i].report, offers[i] + 1, stage, NULL);
                 jobs[i] = (struct world_job){.w = &b->w, .run = report_job, .arg = &calls[i]};
-                world_queue(&jobs[i]);
         }
-        watch_start(watch);
-        run_batch(b);
-        watch_stop(watch, BATCH);
+        run_jobs(b, jobs, watch);
         for (int i = 0; i < BATCH; i++) {
-                assert_ok(jobs[i].status);
                 if (!calls[i].report.accepted)
                         fail_msg("a report of %s is not accepted: %s", stage, calls[i].report.state);
                 sal_report_done(&calls[i].report);
@@ -352,13 +92,9 @@ static void send_polls(struct bench *b, int64_t machines[static BATCH], const ch
                 facts_of(machines[i], facts);
                 fill_poll(&polls[i], &(struct ask){.machine = name, .boot = boot, .facts = facts});
                 jobs[i] = (struct world_job){.w = &b->w, .run = poll_job, .arg = &polls[i]};
-                world_queue(&jobs[i]);
         }
-        watch_start(watch);
-        run_batch(b);
-        watch_stop(watch, BATCH);
+        run_jobs(b, jobs, watch);
         for (int i = 0; i < BATCH; i++) {
-                assert_ok(jobs[i].status);
                 if (polls[i].answer.reason != expected)
                         fail_msg("machine %" PRId64 " was told %s", machines[i],
                                  sal_reason_name(polls[i].answer.reason));
