@@ -230,7 +230,9 @@ def test_what_is_no_journal(text, words):
 
 def test_no_such_file(tmp_path):
     done = run(str(tmp_path / "none"))
-    assert done.returncode == 1 and b"cannot open" in done.stderr
+    assert done.returncode == 3 and b"cannot open" in done.stderr and b"No such file" in done.stderr
+    done = run(str(tmp_path / "none"), "--json")
+    assert done.returncode == 3 and json.loads(done.stdout)["error"]["exit"] == 3
     assert run().returncode == 2
     assert run(str(tmp_path)).returncode == 1
 

@@ -98,9 +98,10 @@ static enum sal_status read_journal(struct sal_ctl *ctl, struct sal_replay *repl
         const char *name = ctl->args[0];
         bool standard = strcmp(name, "-") == 0;
         FILE *file = standard ? stdin : fopen(name, "re");
-        struct reading reading = {.replay = replay, .progress = !ctl->json && isatty(STDERR_FILENO)};
         if (!file)
-                return sal_fail(reterr, SAL_E_IO, "cannot open %s: %s", name, strerror(errno));
+                return sal_fail(reterr, errno == ENOENT ? SAL_E_NOT_FOUND : SAL_E_IO, "cannot open %.300s: %s", name,
+                                strerror(errno));
+        struct reading reading = {.replay = replay, .progress = !ctl->json && isatty(STDERR_FILENO)};
         enum sal_status status = read_all(&reading, file, standard ? "standard input" : name, reterr);
         show_progress(&reading, true);
         if (!standard)
