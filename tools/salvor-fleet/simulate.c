@@ -59,6 +59,35 @@ static enum sal_status print_json(json_t *json, struct sal_err *reterr) {
         return failed ? sal_fail(reterr, SAL_E_IO, "the results could not be written") : SAL_OK;
 }
 
+/* The table, or the case that was played: the other one is NULL. */
+static enum sal_status tell(const struct sal_sim_options *options, const struct sal_sim_effort *effort,
+                            const struct sal_sim_table *table, const struct sal_sim_played_case *played,
+                            struct sal_err *reterr) {
+        enum sal_status status = SAL_OK;
+        if (options->json)
+                status = print_json(table ? sal_sim_table_json(table, effort->seed, effort->runs)
+                                          : sal_sim_case_json(played),
+                                    reterr);
+        else if (table)
+                sal_sim_print_table(stdout, table, effort->seed, effort->runs);
+        else
+                sal_sim_print_case(stdout, played);
+        FILE *csv = NULL;
+        if (!status && options->csv)
+                status = open_csv(options->csv, &csv, reterr);
+        if (csv) {
+                if (table)
+                        sal_sim_table_csv(csv, table);
+                else
+                        sal_sim_case_csv(csv, played);
+                status = close_csv(options->csv, csv, reterr);
+        }
+        if (status || !options->plot)
+                return status;
+        return table ? sal_sim_plot_table(options->plot, table, reterr)
+                     : sal_sim_plot_case(options->plot, played, reterr);
+}
+
 /* ---- the table ---- */
 
 static enum sal_status run_table(const struct sal_sim_options *options, struct sal_sim_effort *effort,
@@ -72,20 +101,7 @@ static enum sal_status run_table(const struct sal_sim_options *options, struct s
                 return status;
         for (size_t row = 0; row < SAL_SIM_ROWS; row++)
                 *ret_reached = *ret_reached && sal_sim_row_reached(row, table);
-        if (options->json)
-                status = print_json(sal_sim_table_json(table, effort->seed, effort->runs), reterr);
-        else
-                sal_sim_print_table(stdout, table, effort->seed, effort->runs);
-        FILE *csv = NULL;
-        if (!status && options->csv)
-                status = open_csv(options->csv, &csv, reterr);
-        if (csv) {
-                sal_sim_table_csv(csv, table);
-                status = close_csv(options->csv, csv, reterr);
-        }
-        if (!status && options->plot)
-                status = sal_sim_plot_table(options->plot, table, reterr);
-        return status;
+        return tell(options, effort, table, NULL, reterr);
 }
 
 /* ---- one case ---- */
@@ -127,25 +143,6 @@ static enum sal_status play_case(const struct sal_sim_options *options, struct s
         return status;
 }
 
-static enum sal_status tell_case(const struct sal_sim_options *options, const struct sal_sim_played_case *played,
-                                 struct sal_err *reterr) {
-        enum sal_status status = SAL_OK;
-        FILE *csv = NULL;
-        if (options->json)
-                status = print_json(sal_sim_case_json(played), reterr);
-        else
-                sal_sim_print_case(stdout, played);
-        if (!status && options->csv)
-                status = open_csv(options->csv, &csv, reterr);
-        if (csv) {
-                sal_sim_case_csv(csv, played);
-                status = close_csv(options->csv, csv, reterr);
-        }
-        if (!status && options->plot)
-                status = sal_sim_plot_case(options->plot, played, reterr);
-        return status;
-}
-
 enum sal_status sal_simulate(int argc, char **argv, const atomic_bool *stop, bool *ret_reached,
                              struct sal_err *reterr) {
         sal_autofree struct sal_sim_options *options = malloc(sizeof *options);
@@ -174,7 +171,7 @@ enum sal_status sal_simulate(int argc, char **argv, const atomic_bool *stop, boo
         if (!status)
                 status = play_case(options, &effort, &played, reterr);
         if (!status)
-                status = tell_case(options, &played, reterr);
+                status = tell(options, &effort, NULL, &played, reterr);
         for (size_t n = 0; n < played.count; n++)
                 free((void *)played.played[n].results);
         return status;
