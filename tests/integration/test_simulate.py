@@ -12,6 +12,7 @@ from salvor.server import program
 
 FLEET = str(program("salvor-fleet"))
 CTL = str(program("salvorctl"))
+PLOTS = shutil.which("gnuplot") is not None
 
 
 def simulate(*words, code=0):
@@ -117,7 +118,7 @@ def test_journal_is_replayed_and_agrees(tmp_path, words):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("gnuplot"), reason="gnuplot is not installed")
+@pytest.mark.skipif(not PLOTS, reason="gnuplot is not installed")
 @pytest.mark.parametrize("name, magic", [("plot.svg", b"<?xml"), ("it's.png", b"\x89PNG")])
 def test_plot_is_made(tmp_path, name, magic):
     path = tmp_path / name
@@ -162,10 +163,27 @@ def test_bad_plans_are_told(tmp_path):
     simulate("--plan", tmp_path / "none", code=3)
 
 
-def test_files_that_cannot_be_written_are_told(tmp_path):
-    for option in ("--csv", "--journal"):
-        done = simulate("--runs", 1, "--machines", 10, option, tmp_path / "no" / "file", code=1)
-        assert "cannot be written" in done.stderr
+@pytest.mark.parametrize("option, name", [
+    ("--csv", "runs.csv"), ("--journal", "journal"),
+    pytest.param("--plot", "plot.svg", marks=pytest.mark.skipif(not PLOTS, reason="gnuplot is not installed")),
+    pytest.param("--plot", "plot.png", marks=pytest.mark.skipif(not PLOTS, reason="gnuplot is not installed")),
+])
+def test_files_that_cannot_be_written_are_told(tmp_path, option, name):
+    words = ["--runs", 1, "--machines", 10, option]
+    done = simulate(*words, tmp_path / "no" / name, code=1)
+    assert "cannot be written: No such file" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert "<svg" not in done.stdout
+    full = tmp_path / name
+    full.symlink_to("/dev/full")
+    assert "could not be written" in simulate(*words, full, code=1).stderr
+
+
+@pytest.mark.parametrize("words", [["--runs", "1"], ["--runs", "1", "--json"], ["--table", "--runs", "1"],
+                                   ["--table", "--runs", "1", "--json"], ["--help"]], ids=" ".join)
+def test_standard_output_that_cannot_be_written_is_told(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([FLEET, "simulate", *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert done.returncode == 1 and "standard output" in done.stderr
 
 
 def test_help_names_every_option():

@@ -143,6 +143,13 @@ static int fail(const struct sal_err *err) {
         return code == SAL_EXIT_CONFIG ? SAL_EXIT_FAILED : (int)code; /* 78 is the daemon's own */
 }
 
+/* What was printed is buffered: only now is it known whether it could be written. */
+static enum sal_status flush(struct sal_err *reterr) {
+        if (fflush(stdout) || ferror(stdout))
+                return sal_fail(reterr, SAL_E_IO, "cannot write to standard output");
+        return SAL_OK;
+}
+
 static int run_command(const struct sal_fleet_options *options) {
         struct sal_err err = {0};
         struct run run = {.options = options};
@@ -152,6 +159,8 @@ static int run_command(const struct sal_fleet_options *options) {
                 status = sal_fleet_world_init(options, &world, &err);
         if (!status)
                 status = run_fleet(&run, &world, &err);
+        if (!status)
+                status = flush(&err);
         int code = status ? fail(&err) : exit_code(&run);
         sal_fleet_free(run.fleet);
         sal_admin_free(run.admin);
@@ -162,7 +171,7 @@ static int run_command(const struct sal_fleet_options *options) {
 static int simulate(int argc, char **argv) {
         struct sal_err err = {0};
         bool reached = true;
-        if (sal_simulate(argc, argv, &stop_simulation, &reached, &err))
+        if (sal_simulate(argc, argv, &stop_simulation, &reached, &err) || flush(&err))
                 return fail(&err);
         return reached ? SAL_EXIT_DONE : SAL_EXIT_FAILED;
 }
@@ -177,14 +186,17 @@ int main(int argc, char **argv) {
         struct sal_fleet_options options;
         struct sal_err err = {0};
         int code = SAL_EXIT_DONE;
-        if (sal_fleet_options_parse(argc, argv, &options, &err))
+        if (sal_fleet_options_parse(argc, argv, &options, &err)) {
                 code = fail(&err);
-        else if (options.version)
-                puts("salvor-fleet " SALVOR_VERSION);
-        else if (options.help)
-                sal_fleet_print_usage(stdout);
-        else
+        } else if (options.version || options.help) {
+                if (options.version)
+                        puts("salvor-fleet " SALVOR_VERSION);
+                else
+                        sal_fleet_print_usage(stdout);
+                code = flush(&err) ? fail(&err) : SAL_EXIT_DONE;
+        } else {
                 code = run_command(&options);
+        }
         sal_fleet_options_done(&options);
         return code;
 }

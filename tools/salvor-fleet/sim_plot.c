@@ -1,80 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pictures: a script with its data inside is fed to gnuplot. */
+/* Pictures: gnuplot reads a script with its data inside. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "salvor-fleet/sim_output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
-/* gnuplot's single-quoted text: a quote is doubled, nothing else is special. */
-static void put_quoted(struct sal_buf *script, const char *text) {
-        sal_buf_putc(script, '\'');
-        for (; *text; text++) {
-                if (*text == '\'')
-                        sal_buf_putc(script, '\'');
-                sal_buf_putc(script, *text);
-        }
-        sal_buf_putc(script, '\'');
-}
-
 static void put_head(struct sal_buf *script, const char *path, int width, int height) {
         bool svg = strcmp(path + strlen(path) - 4, ".svg") == 0;
-        sal_buf_printf(script, "set terminal %s size %d,%d %s\nset output ",
+        sal_buf_printf(script, "set terminal %s size %d,%d\n",
                        svg ? "svg dynamic noenhanced background rgb 'white' font 'sans-serif,12'"
                            : "pngcairo noenhanced font 'sans,10'",
-                       width, height, "");
-        put_quoted(script, path);
-        sal_buf_puts(script, "\nset encoding utf8\nset border 3 lc rgb '#666666'\nset tics nomirror\n"
+                       width, height);
+        sal_buf_puts(script, "set encoding utf8\nset border 3 lc rgb '#666666'\nset tics nomirror\n"
                              "set grid ytics lc rgb '#dddddd'\nset style fill solid 0.75 border -1\n");
 }
 
-static enum sal_status feed(const struct sal_buf *script, int to, struct sal_err *reterr) {
-        for (size_t at = 0; at < script->len;) {
-                ssize_t written = write(to, script->data + at, script->len - at);
-                if (written < 0 && errno != EINTR)
-                        return sal_fail(reterr, SAL_E_IO, "gnuplot does not take its script: %s", strerror(errno));
+/* The script as a file that no disk has to hold, to be read from its beginning; -1 with errno. */
+static int script_file(const struct sal_buf *script) {
+        int file = memfd_create("salvor-plot", MFD_CLOEXEC);
+        for (size_t at = 0; file >= 0 && at < script->len;) {
+                ssize_t written = pwrite(file, script->data + at, script->len - at, (off_t)at);
+                if (written < 0 && errno != EINTR) {
+                        close(file);
+                        return -1;
+                }
                 at += written > 0 ? (size_t)written : 0;
         }
-        return SAL_OK;
+        return file;
 }
 
-static enum sal_status run_gnuplot(const struct sal_buf *script, struct sal_err *reterr) {
+/* gnuplot, reading `script`, writing into `picture`. */
+static enum sal_status start(int script, int picture, pid_t *ret_pid, struct sal_err *reterr) {
         char *const words[] = {"gnuplot", "-", NULL};
-        int ends[2];
-        pid_t pid;
-        if (script->failed)
-                return sal_fail(reterr, SAL_E_NOMEM, "out of memory");
-        if (pipe(ends))
-                return sal_fail(reterr, SAL_E_IO, "no pipe to gnuplot: %s", strerror(errno));
         posix_spawn_file_actions_t actions;
         posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
-        posix_spawn_file_actions_addclose(&actions, ends[0]);
-        posix_spawn_file_actions_addclose(&actions, ends[1]);
-        int error = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
+        posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, picture, STDOUT_FILENO);
+        int error = posix_spawnp(ret_pid, words[0], &actions, NULL, words, environ);
         posix_spawn_file_actions_destroy(&actions);
-        close(ends[0]);
-        if (error) {
-                close(ends[1]);
-                sal_fail(reterr, SAL_E_IO, "gnuplot cannot be started: %s", strerror(error));
-                sal_err_hint(reterr, "on Debian, gnuplot is in the package gnuplot-nox");
-                return SAL_E_IO;
-        }
-        enum sal_status status = feed(script, ends[1], reterr);
+        if (!error)
+                return SAL_OK;
+        sal_fail(reterr, SAL_E_IO, "gnuplot cannot be started: %s", strerror(error));
+        sal_err_hint(reterr, "on Debian, gnuplot is in the package gnuplot-nox");
+        return SAL_E_IO;
+}
+
+/* What gnuplot makes of the script. */
+static enum sal_status draw(int script, struct sal_buf *ret, struct sal_err *reterr) {
+        int ends[2], result = 0;
+        pid_t pid;
+        if (pipe2(ends, O_CLOEXEC))
+                return sal_fail(reterr, SAL_E_IO, "no pipe from gnuplot: %s", strerror(errno));
+        enum sal_status status = start(script, ends[1], &pid, reterr);
         close(ends[1]);
-        int result = 0;
-        while (waitpid(pid, &result, 0) < 0 && errno == EINTR)
-                continue;
-        if (!status && result)
+        if (!status) {
+                char bytes[16384];
+                ssize_t count;
+                while ((count = read(ends[0], bytes, sizeof bytes)) > 0 || (count < 0 && errno == EINTR))
+                        sal_buf_append(ret, bytes, count > 0 ? (size_t)count : 0);
+                while (waitpid(pid, &result, 0) < 0 && errno == EINTR)
+                        continue;
+        }
+        close(ends[0]);
+        if (!status && (result || !ret->len))
                 status = sal_fail(reterr, SAL_E_IO, "gnuplot failed and made no picture");
         return status;
+}
+
+static enum sal_status save(const struct sal_buf *picture, const char *path, struct sal_err *reterr) {
+        if (picture->failed)
+                return sal_fail(reterr, SAL_E_NOMEM, "out of memory");
+        FILE *file = fopen(path, "we");
+        if (!file)
+                return sal_fail(reterr, SAL_E_IO, "%.200s cannot be written: %s", path, strerror(errno));
+        bool failed = fwrite(picture->data, 1, picture->len, file) < picture->len;
+        failed |= fclose(file) != 0;
+        return failed ? sal_fail(reterr, SAL_E_IO, "%.200s could not be written whole", path) : SAL_OK;
+}
+
+/* gnuplot tells neither that it cannot write its picture nor that a disk was full, so the picture is written here. */
+static enum sal_status run_gnuplot(const struct sal_buf *script, const char *path, struct sal_err *reterr) {
+        sal_autobuf struct sal_buf picture = SAL_BUF_INIT;
+        if (script->failed)
+                return sal_fail(reterr, SAL_E_NOMEM, "out of memory");
+        int file = script_file(script);
+        if (file < 0)
+                return sal_fail(reterr, SAL_E_IO, "no script for gnuplot: %s", strerror(errno));
+        enum sal_status status = draw(file, &picture, reterr);
+        close(file);
+        return status ? status : save(&picture, path, reterr);
 }
 
 static const char *const colours[SAL_SIM_POLICIES] = {
@@ -134,7 +158,7 @@ enum sal_status sal_sim_plot_case(const char *path, const struct sal_sim_played_
         put_spreads(&script, played, offsetof(struct sal_sim_summary, halt_minutes), "minutes to the halt");
         put_spreads(&script, played, offsetof(struct sal_sim_summary, release_minutes), "minutes to full release");
         sal_buf_puts(&script, "unset multiplot\n");
-        return run_gnuplot(&script, reterr);
+        return run_gnuplot(&script, path, reterr);
 }
 
 /* ---- the table: exposed machines of the bad fixes, false halts of the good ones ---- */
@@ -177,5 +201,5 @@ enum sal_status sal_sim_plot_table(const char *path, const struct sal_sim_table 
                               "set title 'good fixes: halted by chance, % of the runs'\n");
         put_bars(&script, table, SAL_SIM_HALTED_SHARE, 100);
         sal_buf_puts(&script, "unset multiplot\n");
-        return run_gnuplot(&script, reterr);
+        return run_gnuplot(&script, path, reterr);
 }

@@ -53,10 +53,12 @@ static enum sal_status close_csv(const char *path, FILE *file, struct sal_err *r
 }
 
 static enum sal_status print_json(json_t *json, struct sal_err *reterr) {
-        int failed = !json || json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
+        if (!json)
+                return sal_fail(reterr, SAL_E_NOMEM, "out of memory");
+        int failed = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
         json_decref(json);
         fputc('\n', stdout);
-        return failed ? sal_fail(reterr, SAL_E_IO, "the results could not be written") : SAL_OK;
+        return failed ? sal_fail(reterr, SAL_E_IO, "cannot write to standard output") : SAL_OK;
 }
 
 /* The table, or the case that was played: the other one is NULL. */
