@@ -16,7 +16,7 @@ enum { SET_BY_BYTES = 64 };
 struct subject {
         struct sal_campaign_row row;
         struct sal_campaign *campaign; /* one reference */
-        struct sal_live *live;         /* NULL: it is not live */
+        struct sal_live *live;         /* NULL: it is not live, or it ended and has no offer left to settle */
 };
 
 static void subject_done(struct subject *subject) {
@@ -112,7 +112,7 @@ static enum sal_status check_state(const struct sal_act *act, const struct subje
                                    const struct sal_limits *limits, struct sal_err *reterr) {
         const struct sal_campaign_row *row = &subject->row;
         const char *state = sal_campaign_state_name(row->state);
-        if (row->state != SAL_CAMPAIGN_DRAFT && row->state != SAL_CAMPAIGN_READY && !subject->live) {
+        if (row->state != SAL_CAMPAIGN_DRAFT && row->state != SAL_CAMPAIGN_READY && !sal_campaign_live(row->state)) {
                 sal_fail(reterr, SAL_E_CONFLICT, "campaign %s@%" PRId64 " is %s: nothing is left to limit", row->id,
                          row->version, state);
                 sal_err_ref(reterr, state);

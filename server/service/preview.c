@@ -264,16 +264,10 @@ static json_t *page_view(struct preview *preview, bool more) {
         return view;
 }
 
-/* Drafts may have limits too. */
-static enum sal_status read_limits(struct sal_tx *tx, int64_t campaign_row, const struct sal_plan *plan,
-                                   struct sal_limits **ret) {
-        sal_autofree char *text = NULL;
-        int64_t set_ms;
-        char set_by[64];
-        enum sal_status status = sal_campaign_limits_get(tx, campaign_row, &text, &set_ms, set_by);
-        if (status == SAL_E_NOT_FOUND)
-                return SAL_OK;
-        return status ? status : sal_limits_parse_text(text, plan, ret, NULL);
+/* NULL: it is not live. One that has ended stays with the engine until its last offer is settled. */
+static struct sal_live *find_live(const struct sal_act *act, const char *id, int64_t version) {
+        struct sal_live *live = sal_engine_find(act->service->engine, id, version);
+        return live && sal_campaign_live(live->row.state) ? live : NULL;
 }
 
 enum sal_status sal_campaign_preview(const struct sal_act *act, const char *id, int64_t version,
@@ -298,7 +292,7 @@ enum sal_status sal_campaign_preview(const struct sal_act *act, const char *id, 
         preview->act = act;
         preview->campaign = campaign;
         preview->campaign_row = campaign_row;
-        preview->live = sal_engine_find(act->service->engine, id, version);
+        preview->live = find_live(act, id, version);
         preview->before = before;
         preview->selector_cost = (int64_t)sal_selector_size(campaign->match) / SELECTOR_SIZE_PER_COST;
         sal_auto(sal_limits) struct sal_limits *limits = NULL;
