@@ -4,15 +4,13 @@
 
 #include <stdio.h>
 
-enum { SET_BY_BYTES = 64 };
-
 enum sal_status sal_campaign_limits_get(struct sal_tx *tx, int64_t campaign_row, char **ret_json, int64_t *ret_set_ms,
-                                        char ret_set_by[static SET_BY_BYTES]) {
+                                        char ret_set_by[static SAL_LIMITS_SET_BY_BYTES]) {
         sal_autoquery struct sal_query q = sal_query_open(tx, SAL_SQL_LIMITS_GET);
         sal_put_int(&q, campaign_row);
         if (!sal_query_row(&q))
                 return sal_query_missing(&q);
-        char set_by[SET_BY_BYTES] = "";
+        char set_by[SAL_LIMITS_SET_BY_BYTES] = "";
         sal_autofree char *json = sal_take_copy(&q, NULL);
         int64_t set_ms = sal_take_int(&q);
         sal_take_text(&q, set_by, sizeof set_by);
@@ -20,7 +18,7 @@ enum sal_status sal_campaign_limits_get(struct sal_tx *tx, int64_t campaign_row,
                 return q.status;
         *ret_json = SAL_STEAL(json);
         *ret_set_ms = set_ms;
-        snprintf(ret_set_by, SET_BY_BYTES, "%s", set_by);
+        snprintf(ret_set_by, SAL_LIMITS_SET_BY_BYTES, "%s", set_by);
         return SAL_OK;
 }
 

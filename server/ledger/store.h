@@ -238,10 +238,13 @@ enum sal_status sal_report_each(struct sal_tx *tx, int64_t offer_row,
 
 /* ---- limits: what operators lay on a campaign beyond its plan, as JSON text (model/limits.h) ---- */
 
+enum { SAL_LIMITS_SET_BY_BYTES = 64 };
+
 /* SAL_E_NOT_FOUND: none. *ret_json: malloc'ed. set_ms: unix_ms. */
 enum sal_status sal_campaign_limits_get(struct sal_tx *tx, int64_t campaign_row, char **ret_json, int64_t *ret_set_ms,
-                                        char ret_set_by[static 64]);
-/* Puts them in the place of those before; json: 2..SAL_LIMITS_MAX_BYTES bytes, set_by: at most 63. */
+                                        char ret_set_by[static SAL_LIMITS_SET_BY_BYTES]);
+/* Puts them in the place of those before; json: 2..SAL_LIMITS_MAX_BYTES bytes, set_by: SAL_LIMITS_SET_BY_BYTES - 1 at
+ * most. */
 enum sal_status sal_campaign_limits_put(struct sal_tx *tx, int64_t campaign_row, const char *json, int64_t set_ms,
                                         const char *set_by);
 /* Takes them away; it is no failure when there are none. */

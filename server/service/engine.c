@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/engine.h"
+#include "service/limits.h"
 #include "service/publication.h"
 #include "service/trust_status.h"
 
@@ -138,16 +139,10 @@ static bool load_live(void *arg, const struct sal_campaign_row *row) {
 }
 
 enum sal_status sal_live_load_limits(struct sal_tx *tx, struct sal_live *live) {
-        sal_autofree char *text = NULL;
-        int64_t set_ms = 0;
-        char set_by[64];
-        enum sal_status status = sal_campaign_limits_get(tx, live->row.row, &text, &set_ms, set_by);
-        if (status)
-                return status == SAL_E_NOT_FOUND ? SAL_OK : status;
         struct sal_limits *limits = NULL;
-        status = sal_limits_parse_text(text, &live->launch->campaign->plan, &limits, NULL);
+        enum sal_status status = sal_campaign_limits_kept(tx, live->row.row, &live->launch->campaign->plan, &limits);
         if (status)
-                return status == SAL_E_NOMEM ? status : SAL_E_CORRUPT;
+                return status;
         sal_limits_unref(live->limits);
         live->limits = limits;
         return SAL_OK;

@@ -8,9 +8,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-enum { SET_BY_BYTES = 64 };
 
 /* A campaign whose limits are asked for, or are to be set. */
 struct subject {
@@ -43,41 +42,62 @@ static enum sal_status find(const struct sal_act *act, const char *id, int64_t v
 
 /* ---- reading ---- */
 
-/* What is kept: *ret_text is NULL when nothing is. */
-static enum sal_status kept(const struct sal_act *act, const struct sal_campaign_row *row, char **ret_text,
-                            int64_t *ret_set_ms, char ret_set_by[static SET_BY_BYTES]) {
-        enum sal_status status = sal_campaign_limits_get(act->tx, row->row, ret_text, ret_set_ms, ret_set_by);
+/* What is kept of limits beside a campaign. */
+struct kept {
+        char *text; /* JSON; NULL: nothing is limited */
+        int64_t set_ms;
+        char set_by[SAL_LIMITS_SET_BY_BYTES];
+};
+
+static void kept_done(struct kept *kept) {
+        free(kept->text);
+}
+#define autokept __attribute__((cleanup(kept_done)))
+
+static enum sal_status get_kept(struct sal_tx *tx, int64_t campaign_row, struct kept *ret) {
+        enum sal_status status = sal_campaign_limits_get(tx, campaign_row, &ret->text, &ret->set_ms, ret->set_by);
         return status == SAL_E_NOT_FOUND ? SAL_OK : status;
+}
+
+/* SAL_E_INVALID: they are not of this plan. */
+static enum sal_status parse_kept(const struct kept *kept, const struct sal_plan *plan, struct sal_limits **ret,
+                                  struct sal_err *reterr) {
+        if (!kept->text)
+                return SAL_OK;
+        enum sal_status status = sal_limits_parse_text(kept->text, plan, ret, reterr);
+        return status == SAL_E_MALFORMED ? SAL_E_CORRUPT : status;
+}
+
+enum sal_status sal_campaign_limits_kept(struct sal_tx *tx, int64_t campaign_row, const struct sal_plan *plan,
+                                         struct sal_limits **ret) {
+        autokept struct kept kept = {0};
+        struct sal_limits *limits = NULL;
+        enum sal_status status = get_kept(tx, campaign_row, &kept);
+        if (!status)
+                status = parse_kept(&kept, plan, &limits, NULL);
+        if (!status)
+                *ret = limits;
+        return status == SAL_E_INVALID ? SAL_E_CORRUPT : status;
 }
 
 /* *ret: a new reference, NULL when nothing is limited. */
 static enum sal_status in_force(const struct sal_act *act, const struct subject *subject, struct sal_limits **ret) {
-        sal_autofree char *text = NULL;
-        int64_t set_ms = 0;
-        char set_by[SET_BY_BYTES] = "";
-        if (subject->live) {
-                *ret = sal_limits_ref(subject->live->limits);
-                return SAL_OK;
-        }
-        enum sal_status status = kept(act, &subject->row, &text, &set_ms, set_by);
-        if (status || !text)
-                return status;
-        status = sal_limits_parse_text(text, &subject->campaign->plan, ret, NULL);
-        return status && status != SAL_E_NOMEM ? SAL_E_CORRUPT : status;
+        if (!subject->live)
+                return sal_campaign_limits_kept(act->tx, subject->row.row, &subject->campaign->plan, ret);
+        *ret = sal_limits_ref(subject->live->limits);
+        return SAL_OK;
 }
 
 static enum sal_status view(const struct sal_act *act, const struct sal_campaign_row *row, json_t **ret) {
-        sal_autofree char *text = NULL;
+        autokept struct kept kept = {0};
         sal_autojson json_t *limits = NULL;
-        int64_t set_ms = 0;
-        char set_by[SET_BY_BYTES] = "";
-        enum sal_status status = kept(act, row, &text, &set_ms, set_by);
-        if (!status && text)
-                status = sal_json_parse(text, strlen(text), SAL_JSON_MAX_DEPTH, &limits, NULL);
+        enum sal_status status = get_kept(act->tx, row->row, &kept);
+        if (!status && kept.text)
+                status = sal_json_parse(kept.text, strlen(kept.text), SAL_JSON_MAX_DEPTH, &limits, NULL);
         if (status)
                 return status == SAL_E_MALFORMED ? SAL_E_CORRUPT : status;
-        *ret = json_pack("{s:O?, s:o, s:s?}", "limits", limits, "set_at", sal_view_time(set_ms), "set_by",
-                         text ? set_by : NULL);
+        *ret = json_pack("{s:O?, s:o, s:s?}", "limits", limits, "set_at", sal_view_time(kept.set_ms), "set_by",
+                         kept.text ? kept.set_by : NULL);
         return *ret ? SAL_OK : SAL_E_NOMEM;
 }
 
@@ -185,21 +205,24 @@ enum sal_status sal_campaign_limits_set(const struct sal_act *act, const char *i
 
 enum sal_status sal_campaign_limits_fit(const struct sal_act *act, const struct sal_campaign_row *row,
                                         const struct sal_campaign *campaign, struct sal_err *reterr) {
-        sal_autofree char *text = NULL;
+        autokept struct kept kept = {0};
         sal_auto(sal_limits) struct sal_limits *limits = NULL;
-        int64_t set_ms = 0;
-        char set_by[SET_BY_BYTES] = "";
         struct sal_err wrong = {0};
-        enum sal_status status = kept(act, row, &text, &set_ms, set_by);
-        if (status || !text)
-                return status;
-        status = sal_limits_parse_text(text, &campaign->plan, &limits, &wrong);
+        enum sal_status status = get_kept(act->tx, row->row, &kept);
+        if (!status)
+                status = parse_kept(&kept, &campaign->plan, &limits, &wrong);
         if (status != SAL_E_INVALID)
                 return status;
-        sal_fail(reterr, SAL_E_CONFLICT, "the limits that %s set do not fit this plan: %.200s", set_by, wrong.detail);
+        sal_fail(reterr, SAL_E_CONFLICT, "the limits that %s set do not fit this plan: %.200s", kept.set_by,
+                 wrong.detail);
         sal_err_hint(reterr, "set others first: PUT /api/v1/campaigns/%s/%" PRId64 "/limits", row->id, row->version);
         sal_err_ref(reterr, "limits");
         return SAL_E_CONFLICT;
+}
+
+/* What sal_campaign_limits_set refuses whoever asks; every other failure leaves it open what would have come. */
+static bool is_refusal(enum sal_status status) {
+        return status == SAL_E_NOT_FOUND || status == SAL_E_INVALID || status == SAL_E_CONFLICT;
 }
 
 bool sal_campaign_limits_loosen(const struct sal_act *act, const char *id, int64_t version, const json_t *body) {
@@ -207,8 +230,12 @@ bool sal_campaign_limits_loosen(const struct sal_act *act, const char *id, int64
         sal_auto(sal_limits) struct sal_limits *limits = NULL;
         sal_auto(sal_limits) struct sal_limits *before = NULL;
         const char *reason = NULL;
-        return !find(act, id, version, &subject, NULL) &&
-               !parse(body, &subject.campaign->plan, &reason, &limits, NULL) &&
-               !check_state(act, &subject, limits, NULL) && !in_force(act, &subject, &before) &&
-               !sal_limits_within(limits, before);
+        enum sal_status status = find(act, id, version, &subject, NULL);
+        if (!status)
+                status = parse(body, &subject.campaign->plan, &reason, &limits, NULL);
+        if (!status)
+                status = check_state(act, &subject, limits, NULL);
+        if (is_refusal(status))
+                return false;
+        return status || in_force(act, &subject, &before) || !sal_limits_within(limits, before);
 }

@@ -19,13 +19,19 @@ enum sal_status sal_campaign_limits_show(const struct sal_act *act, const char *
  * "open": a ring is open that shall open later). */
 enum sal_status sal_campaign_limits_set(const struct sal_act *act, const char *id, int64_t version, const json_t *body,
                                         json_t **ret, struct sal_err *reterr);
-/* Whether this body allows anything that the limits in force do not: then it takes a grant to set it. False for what
- * sal_campaign_limits_set will refuse. */
+/* Whether this body may allow anything that the limits in force do not: then it takes a grant to set it. False only
+ * where it is certain that it does not, or that sal_campaign_limits_set refuses it; true when it could not be found
+ * out. */
 bool sal_campaign_limits_loosen(const struct sal_act *act, const char *id, int64_t version, const json_t *body);
 
 /* SAL_E_CONFLICT (ref: "limits") when the limits that are kept for the row do not fit the plan of its new payload. */
 enum sal_status sal_campaign_limits_fit(const struct sal_act *act, const struct sal_campaign_row *row,
                                         const struct sal_campaign *campaign, struct sal_err *reterr);
+
+/* The limits that are kept beside the campaign of this row and plan. *ret: a new reference, NULL when nothing is
+ * limited. SAL_E_CORRUPT: they are none, or none of this plan. */
+enum sal_status sal_campaign_limits_kept(struct sal_tx *tx, int64_t campaign_row, const struct sal_plan *plan,
+                                         struct sal_limits **ret);
 
 /* {…} as they are in force, or null; for views of the campaign. A new reference, NULL without memory. */
 json_t *sal_campaign_limits_view(const struct sal_act *act, const struct sal_campaign_row *row);

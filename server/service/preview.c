@@ -3,6 +3,7 @@
  * Preview: whom a campaign would reach, of the machines that are known. It looks at the fleet piece by piece, so that
  * no piece holds the ledger for long; who asks sums the pages.
  */
+#include "service/limits.h"
 #include "service/survey.h"
 #include "service/views.h"
 
@@ -296,7 +297,7 @@ enum sal_status sal_campaign_preview(const struct sal_act *act, const char *id, 
         preview->before = before;
         preview->selector_cost = (int64_t)sal_selector_size(campaign->match) / SELECTOR_SIZE_PER_COST;
         sal_auto(sal_limits) struct sal_limits *limits = NULL;
-        status = read_limits(act->tx, campaign_row, &campaign->plan, &limits);
+        status = sal_campaign_limits_kept(act->tx, campaign_row, &campaign->plan, &limits); /* drafts may have some */
         if (status)
                 return status;
         preview->limits = limits;

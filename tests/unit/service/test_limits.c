@@ -122,6 +122,53 @@ static void what_is_refused_changes_nothing(void **state) {
         assert_false(loosens(w, "{}"));
 }
 
+static enum sal_status preview_job(struct world *w, struct sal_tx *tx, void *arg) {
+        struct sal_act act = world_act(w, tx, "ann");
+        struct sal_page page = {.cursor = "", .limit = 100};
+        (void)arg;
+        return sal_campaign_preview(&act, "fix", 1, &page, &w->json, &w->err);
+}
+
+/* The engine keeps it until its last offer is settled; nothing is offered any more all the same. */
+static void what_has_ended_is_not_limited_while_an_offer_is_out(void **state) {
+        struct world *w = *state;
+        start(w, "fix", PLAN(ONE_RING));
+        assert_true(report(w, "m-1", offer_to(w, "m-1"), "applied"));
+        assert_ok(world_run(w, preview_job, NULL));
+        assert_non_null(json_object_get(w->json, "cap"));
+        assert_ok(life(w, SAL_LIFE_WITHDRAW, "fix"));
+        assert_non_null(live_of(w, "fix"));
+        int64_t journal = sql_int(w, "SELECT max(seq) FROM journal");
+        assert_int_equal(set(w, "{\"in_flight_max\":1}"), SAL_E_CONFLICT);
+        assert_string_equal(w->err.ref, "withdrawn");
+        assert_int_equal(set(w, "{}"), SAL_E_CONFLICT);
+        assert_false(loosens(w, "{}"));
+        assert_int_equal(sql_int(w, "SELECT max(seq) FROM journal"), journal);
+        assert_null(live_of(w, "fix")->limits);
+        assert_ok(world_run(w, preview_job, NULL));
+        assert_null(json_object_get(w->json, "cap"));
+        assert_null(json_object_get(w->json, "in_flight"));
+}
+
+/* Only what is proven needs no grant. */
+static void what_cannot_be_found_out_takes_a_grant(void **state) {
+        struct world *w = *state;
+        make_ready(w, "fix", 1, SIMPLE);
+        assert_ok(set(w, "{\"in_flight_max\":5}"));
+        assert_false(loosens(w, "{\"in_flight_max\":4}"));
+        static const char *const spoilt[] = {"{\"in_flight_max\":0}", "[[", "7."};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(spoilt); i++) {
+                char sql[120];
+                snprintf(sql, sizeof sql, "UPDATE campaign_limits SET limits = '%s' RETURNING 1", spoilt[i]);
+                assert_int_equal(sql_int(w, sql), 1);
+                assert_true(loosens(w, "{\"in_flight_max\":4}"));
+                assert_true(loosens(w, "{}"));
+                assert_false(loosens(w, "{\"in_flight_max\":0}")); /* refused in any case */
+                assert_int_equal(world_run(w, preview_job, NULL), SAL_E_CORRUPT);
+                assert_int_not_equal(life(w, SAL_LIFE_START, "fix"), SAL_OK);
+        }
+}
+
 /* ---- polls ---- */
 
 /* Whether labels let it in, only the ledger knows; in a ring that is shut the worker needs not ask. */
@@ -233,10 +280,11 @@ static void labels_may_change(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(a_draft_keeps_them_until_it_starts),    TEST(a_dropped_draft_takes_them_along),
-                TEST(what_is_refused_changes_nothing),       TEST(workers_offer_nothing_that_is_narrowed),
-                TEST(workers_answer_whom_a_list_leaves_out), TEST(workers_keep_to_windows),
-                TEST(anonymous_machines_are_on_no_list),     TEST(labels_may_change),
+                TEST(a_draft_keeps_them_until_it_starts),     TEST(a_dropped_draft_takes_them_along),
+                TEST(what_is_refused_changes_nothing),        TEST(what_has_ended_is_not_limited_while_an_offer_is_out),
+                TEST(what_cannot_be_found_out_takes_a_grant), TEST(workers_offer_nothing_that_is_narrowed),
+                TEST(workers_answer_whom_a_list_leaves_out),  TEST(workers_keep_to_windows),
+                TEST(anonymous_machines_are_on_no_list),      TEST(labels_may_change),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
