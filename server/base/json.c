@@ -214,6 +214,17 @@ enum sal_status sal_json_array(const struct sal_json_at *at, const char *key, bo
         return SAL_OK;
 }
 
+static int append(const char *bytes, size_t len, void *arg) {
+        struct sal_buf *text = arg;
+        sal_buf_append(text, bytes, len);
+        return text->failed ? -1 : 0;
+}
+
+/* Not json_dumps: it goes on when memory for the opening quote of a member's name is missing (jansson 2.14), and what
+ * it returns then is no JSON. A buffer of our own remembers any failure. */
 char *sal_json_dump(const json_t *value) {
-        return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        sal_autobuf struct sal_buf text = SAL_BUF_INIT;
+        if (json_dump_callback(value, append, &text, JSON_COMPACT | JSON_ENCODE_ANY))
+                return NULL;
+        return sal_buf_take(&text, NULL);
 }

@@ -209,22 +209,25 @@ enum sal_status sal_plan_parse(const struct sal_json_at *at, struct sal_plan *re
         return SAL_OK;
 }
 
+/* NULL: out of memory; so below. */
 static json_t *rings_json(const struct sal_plan *plan) {
-        json_t *rings = json_array();
+        sal_autojson json_t *rings = json_array();
         for (size_t i = 0; i < plan->ring_count; i++) {
                 const struct sal_ring_plan *ring = &plan->rings[i];
-                json_array_append_new(rings, json_pack("{s:s, s:f, s:I, s:f}", "name", ring->name, "share", ring->share,
-                                                       "soak_seconds", (json_int_t)ring->soak_seconds, "growth",
-                                                       ring->growth));
+                if (json_array_append_new(rings, json_pack("{s:s, s:f, s:I, s:f}", "name", ring->name, "share",
+                                                           ring->share, "soak_seconds", (json_int_t)ring->soak_seconds,
+                                                           "growth", ring->growth)))
+                        return NULL;
         }
-        return rings;
+        return json_incref(rings);
 }
 
 static json_t *cohorts_json(const struct sal_plan *plan) {
-        json_t *cohorts = json_array();
+        sal_autojson json_t *cohorts = json_array();
         for (size_t i = 0; i < plan->cohort_count; i++)
-                json_array_append_new(cohorts, json_string(plan->cohorts[i]));
-        return cohorts;
+                if (json_array_append_new(cohorts, json_string(plan->cohorts[i])))
+                        return NULL;
+        return json_incref(cohorts);
 }
 
 json_t *sal_plan_json(const struct sal_plan *plan) {

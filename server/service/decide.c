@@ -71,10 +71,12 @@ static json_t *start_json(const struct sal_engine *engine, const struct sal_live
         char not_before[SAL_TIME_BYTES], expires[SAL_TIME_BYTES];
         sal_time_format(campaign->not_before_ms, not_before);
         sal_time_format(campaign->expires_ms, expires);
+        json_t *limits = live->limits ? sal_limits_json(live->limits) : NULL;
+        if (live->limits && !limits)
+                return NULL;
         return json_pack("{s:o, s:s, s:b, s:s, s:s, s:b, s:o*}", "plan", sal_plan_json(&campaign->plan), "digest",
                          live->row.digest, "drill", (int)campaign->drill, "not_before", not_before, "expires", expires,
-                         "kill_switch", (int)engine->kill_switch, "limits",
-                         live->limits ? sal_limits_json(live->limits) : NULL);
+                         "kill_switch", (int)engine->kill_switch, "limits", limits);
 }
 
 enum sal_status sal_live_act(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live,

@@ -26,24 +26,37 @@ static bool look_earlier(void *arg, const struct sal_offer *offer) {
         return true;
 }
 
-static enum sal_status journal_offer(struct sal_tx *tx, const struct sal_live *live, const struct sal_offer *offer,
-                                     const char *machine_id, char cohorts[][SAL_COHORT_NAME_BYTES], size_t count) {
-        const struct sal_plan *plan = &live->launch->campaign->plan;
+static json_t *cohorts_json(char cohorts[][SAL_COHORT_NAME_BYTES], size_t count) {
+        sal_autojson json_t *list = json_array();
+        for (size_t n = 0; list && n < count; n++)
+                if (json_array_append_new(list, json_string(cohorts[n])))
+                        return NULL;
+        return json_incref(list);
+}
+
+/* What a replay needs to know of it: all of it, or none (NULL: out of memory). */
+static json_t *offer_json(const struct sal_plan *plan, const struct sal_offer *offer,
+                          char cohorts[][SAL_COHORT_NAME_BYTES], size_t count) {
         sal_autojson json_t *detail = json_pack("{s:I, s:I, s:s, s:b}", "attempt", (json_int_t)offer->attempt, "period",
                                                 (json_int_t)offer->period, "stage", plan->rings[offer->stage].name,
                                                 "counted", offer->counted);
-        if (detail && offer->counted) {
-                json_object_set_new(detail, "i", json_integer(offer->slot_i));
-                json_object_set_new(detail, "o", json_integer(offer->slot_o));
-        } else if (detail) {
-                json_object_set_new(detail, "anonymous", json_boolean(offer->anonymous)); /* then outside the pace */
+        int failed = !detail;
+        if (offer->counted) {
+                failed |= json_object_set_new(detail, "i", json_integer(offer->slot_i));
+                failed |= json_object_set_new(detail, "o", json_integer(offer->slot_o));
+        } else {
+                failed |=
+                        json_object_set_new(detail, "anonymous", json_boolean(offer->anonymous)); /* outside the pace */
         }
-        if (detail && !offer->anonymous) {
-                json_t *list = json_array();
-                for (size_t n = 0; n < count; n++)
-                        json_array_append_new(list, json_string(cohorts[n]));
-                json_object_set_new(detail, "cohorts", list);
-        }
+        if (!offer->anonymous)
+                failed |= json_object_set_new(detail, "cohorts", cohorts_json(cohorts, count));
+        return failed ? NULL : json_incref(detail);
+}
+
+static enum sal_status journal_offer(struct sal_tx *tx, const struct sal_live *live, const struct sal_offer *offer,
+                                     const char *machine_id, char cohorts[][SAL_COHORT_NAME_BYTES], size_t count) {
+        const struct sal_plan *plan = &live->launch->campaign->plan;
+        sal_autojson json_t *detail = offer_json(plan, offer, cohorts, count);
         sal_autofree char *text = detail ? sal_json_dump(detail) : NULL;
         if (!text)
                 return SAL_E_NOMEM;
