@@ -30,12 +30,20 @@ static enum sal_status take_int(const struct sal_fleet_option *row, const char *
         return SAL_OK;
 }
 
+double sal_fleet_decimal(const char *text, char **ret_end) {
+        size_t decimal = strspn(text, "0123456789.eE+-");
+        double number = strtod(text, ret_end);
+        if (*ret_end > text + decimal)
+                *ret_end = (char *)text;
+        return number;
+}
+
 static enum sal_status take_number(const struct sal_fleet_option *row, const char *text, double *ret,
                                    struct sal_err *reterr) {
         char *end = NULL;
         errno = 0;
-        double number = strtod(text, &end);
-        if (errno || end == text || *end || !(number >= row->min && number <= row->max)) /* nan is neither */
+        double number = sal_fleet_decimal(text, &end);
+        if (errno || end == text || *end || !(number >= row->min && number <= row->max))
                 return sal_fail(reterr, SAL_E_USAGE, "%s must be a number from %.16g to %.16g, not \"%.40s\"",
                                 row->name, row->min, row->max, text);
         *ret = number;

@@ -62,6 +62,8 @@ struct sal_fleet_option {
  * `take`. */
 enum sal_status sal_fleet_line_parse(const struct sal_fleet_option *rows, size_t count, int argc, char **argv,
                                      void *into, bool *given, const char **ret_word, struct sal_err *reterr);
+/* strtod for decimal numbers alone: no space, 0x1, inf or nan. *ret_end == text: it begins with none. */
+double sal_fleet_decimal(const char *text, char **ret_end);
 /* A line or more for each row. */
 void sal_fleet_line_print(FILE *stream, const struct sal_fleet_option *rows, size_t count);
 

@@ -2,6 +2,7 @@
 #include "salvor-fleet/sim_random.h"
 
 #include "rollout/evidence.h"
+#include "salvor-fleet/command_line.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ enum sal_status sal_sim_delay_parse(const char *name, const char *text, struct s
         int wanted = delay.kind == SAL_SIM_TRIANGULAR ? 3 : 1, got = 0;
         for (bool more = true; more && got < wanted; got++) {
                 char *end = NULL;
-                numbers[got] = strtod(rest, &end);
+                numbers[got] = sal_fleet_decimal(rest, &end);
                 if (end == rest || !(numbers[got] >= 0 && numbers[got] <= DELAY_MAX_SECONDS))
                         break;
                 more = *end == ',';

@@ -55,8 +55,9 @@ static void test_delays_are_read_from_words(void **state) {
         assert_int_equal(delay.kind, SAL_SIM_EXPONENTIAL);
         assert_int_equal(sal_sim_delay_parse("--x", "tri:1,2,4", &delay, NULL), SAL_OK);
         assert_true(delay.low == 1 && delay.mode == 2 && delay.high == 4);
-        static const char *const bad[] = {"",          "soon",        "-1", "exp:",    "exp:1,2", "tri:1,2",
-                                          "tri:3,2,1", "tri:1,2,4,5", "1x", "exp:nan", "inf",     "2592001"};
+        static const char *const bad[] = {"",          "soon",        "-1",     "exp:",       "exp:1,2", "tri:1,2",
+                                          "tri:3,2,1", "tri:1,2,4,5", "1x",     "exp:nan",    "inf",     "2592001",
+                                          "0x1",       " 1",          "exp: 1", "tri:1,0x2,4"};
         for (size_t i = 0; i < SAL_ARRAY_LEN(bad); i++) {
                 struct sal_err err = {0};
                 assert_int_equal(sal_sim_delay_parse("--x", bad[i], &delay, &err), SAL_E_USAGE);
