@@ -14,7 +14,6 @@ struct sal_replay *sal_replay_new(void) {
 static void free_campaign(struct replay_campaign *campaign) {
         sal_tally_free(campaign->tally);
         sal_limits_unref(campaign->limits);
-        json_decref(campaign->limits_json);
         free(campaign->what);
         free(campaign);
 }
@@ -129,9 +128,12 @@ static bool is_in_turn(struct sal_replay *replay, struct replay_campaign *campai
         return false;
 }
 
-/* Something of a rollout, and the start that would explain it was not there. */
-static void miss_start(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event) {
-        if (replay->first_seq == 1) {
+bool replay_knows_start(const struct sal_replay *replay, const struct replay_campaign *campaign) {
+        return replay->first_seq == 1 || campaign->born;
+}
+
+void replay_miss_start(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event) {
+        if (replay_knows_start(replay, campaign)) {
                 replay_disagree(replay, campaign, event, "an event \"%s\" of a campaign that was never started",
                                 sal_journal_type_name(event->type));
                 return;
@@ -157,12 +159,24 @@ static enum sal_status dispatch(struct sal_replay *replay, struct replay_campaig
         }
 }
 
+/* Acts may be about the server; a report may be of what the server never offered. */
+static enum sal_status of_no_campaign(struct sal_replay *replay, const struct sal_event *event,
+                                      struct sal_err *reterr) {
+        if (event->type == SAL_JOURNAL_REPORT)
+                return SAL_OK;
+        if (event->type == SAL_JOURNAL_ADMIN && !event->campaign && !event->version)
+                return replay_admin(replay, NULL, event, reterr);
+        return sal_fail_at(reterr, SAL_E_INVALID, event->campaign ? "/version" : "/campaign",
+                           "event %" PRId64 ": an event \"%s\" needs its campaign and version", event->seq,
+                           sal_journal_type_name(event->type));
+}
+
 enum sal_status sal_replay_event(struct sal_replay *replay, const struct sal_event *event, struct sal_err *reterr) {
         enum sal_status status = check_seq(replay, event, reterr);
         if (status)
                 return status;
         if (!event->campaign || !event->version)
-                return event->type == SAL_JOURNAL_ADMIN ? replay_admin(replay, NULL, event, reterr) : SAL_OK;
+                return of_no_campaign(replay, event, reterr);
         struct replay_campaign *campaign = campaign_of(replay, event);
         if (!campaign)
                 return sal_fail(reterr, SAL_E_NOMEM, "no memory for a further campaign");
@@ -173,7 +187,7 @@ enum sal_status sal_replay_event(struct sal_replay *replay, const struct sal_eve
         if (campaign->standing == REPLAY_UNSTARTED && event->type != SAL_JOURNAL_STATE &&
             event->type != SAL_JOURNAL_DECISION && event->type != SAL_JOURNAL_ADMIN &&
             event->type != SAL_JOURNAL_REPORT) {
-                miss_start(replay, campaign, event);
+                replay_miss_start(replay, campaign, event);
                 return SAL_OK;
         }
         if (!is_in_turn(replay, campaign, event))
@@ -194,6 +208,8 @@ enum sal_status sal_replay_end(struct sal_replay *replay, struct sal_err *reterr
                                                .type = SAL_JOURNAL_DECISION,
                                                .campaign = campaign->id,
                                                .version = campaign->version};
+                if (campaign->standing == REPLAY_UNSTARTED && campaign->state == SAL_CAMPAIGN_ACTIVE)
+                        campaign->standing = REPLAY_UNJUDGED; /* it may have been a resume: nothing behind it tells */
                 if (campaign->standing != REPLAY_JUDGED)
                         continue;
                 char words[REPLAY_WORDS_BYTES];

@@ -27,8 +27,9 @@ SAL_DEFINE_CLEANUP(sal_replay, sal_replay_free)
 typedef void sal_replay_disagreement_fn(void *arg, const struct sal_event *event, const char *what);
 void sal_replay_on_disagreement(struct sal_replay *replay, sal_replay_disagreement_fn *fn, void *arg);
 
-/* The next event; seq must follow the last one without a gap. Errors: SAL_E_INVALID (an event that cannot be: a gap, an
- * outcome of an unknown offer, a missing member), SAL_E_NOMEM. A disagreement is no error. */
+/* The next event; seq must follow the last one without a gap. A start without its whole plan is a disagreement, where
+ * it must be among the events. Errors: SAL_E_INVALID (an event that cannot be: a gap, an outcome of an unknown offer, a
+ * missing member), SAL_E_NOMEM. A disagreement is no error. */
 enum sal_status sal_replay_event(struct sal_replay *replay, const struct sal_event *event, struct sal_err *reterr);
 /* After the last event: a decision that was due and is not there is a disagreement. */
 enum sal_status sal_replay_end(struct sal_replay *replay, struct sal_err *reterr);

@@ -7,11 +7,38 @@
 
 /* ---- states ---- */
 
+/* The first member that a plan of every member has and this one has not; NULL: none. Numbers may be written either way,
+ * so the values are not compared: parsing has judged them. */
+static const char *lacks(const json_t *whole, const json_t *given) {
+        const char *key, *missing = NULL;
+        json_t *value;
+        json_object_foreach ((json_t *)whole, key, value) {
+                if (!json_object_get(given, key))
+                        return key;
+                if ((missing = lacks(value, json_object_get(given, key))))
+                        return missing;
+        }
+        for (size_t i = 0; i < json_array_size(whole) && !missing; i++)
+                missing = lacks(json_array_get(whole, i), json_array_get(given, i));
+        return missing;
+}
+
+/* What a plan leaves out would be judged by the defaults of who replays it, and not by those of who decided. */
+static enum sal_status check_whole(struct sal_replay *replay, struct replay_campaign *campaign,
+                                   const struct sal_event *event) {
+        sal_autojson json_t *whole = sal_plan_json(&campaign->plan);
+        if (!whole)
+                return SAL_E_NOMEM;
+        const char *missing = lacks(whole, json_object_get(event->detail, "plan"));
+        if (missing)
+                replay_disagree(replay, campaign, event, "it is started, and its plan does not say \"%s\"", missing);
+        return SAL_OK;
+}
+
 /* Learns the plan and the dates from the members of the start. */
 static enum sal_status learn_start(const struct sal_event *event, struct replay_campaign *campaign,
                                    struct sal_err *reterr) {
         struct sal_json_at at = sal_json_root(event->detail), plan;
-        bool drill = false;
         const char *digest = NULL;
         enum sal_status status = sal_json_object(&at, "plan", true, &plan, reterr);
         if (!status)
@@ -21,7 +48,7 @@ static enum sal_status learn_start(const struct sal_event *event, struct replay_
         if (!status && !sal_is_sha256_hex(digest))
                 status = sal_json_fail(&at, "digest", SAL_E_INVALID, reterr, "must be 64 lower-case hex digits");
         if (!status)
-                status = sal_json_bool(&at, "drill", true, &drill, reterr);
+                status = sal_json_bool(&at, "drill", true, &campaign->drill, reterr);
         if (!status)
                 status = sal_json_bool(&at, "kill_switch", false, &campaign->kill_switch, reterr);
         if (!status)
@@ -45,11 +72,11 @@ static enum sal_status learn_limits(struct replay_campaign *campaign, const json
         return SAL_OK;
 }
 
+/* A start says the limits in force whole; what was laid on drafts before it, one of which may be deleted, is of no
+ * account. */
 static enum sal_status start(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
                              struct sal_err *reterr) {
         const json_t *limits = json_object_get(event->detail, "limits");
-        if (!limits)
-                limits = campaign->limits_json;
         campaign->kill_switch = replay->kill_switch; /* unless the start says so itself */
         enum sal_status status = learn_start(event, campaign, reterr);
         if (!status && limits)
@@ -62,7 +89,7 @@ static enum sal_status start(struct sal_replay *replay, struct replay_campaign *
         campaign->standing = REPLAY_JUDGED;
         campaign->rings_open = 1;
         campaign->period = 1;
-        return SAL_OK;
+        return check_whole(replay, campaign, event);
 }
 
 /* Before its start a campaign is a draft, ready, or withdrawn. */
@@ -70,12 +97,17 @@ static enum sal_status state_before_start(struct sal_replay *replay, struct repl
                                           const struct sal_event *event, enum sal_campaign_state next,
                                           struct sal_err *reterr) {
         campaign->state = next;
+        campaign->born |= next == SAL_CAMPAIGN_DRAFT || next == SAL_CAMPAIGN_READY;
         if (next == SAL_CAMPAIGN_DRAFT || next == SAL_CAMPAIGN_READY || next == SAL_CAMPAIGN_WITHDRAWN)
                 return SAL_OK;
-        /* A journal that an older server began does not say what a start was. */
-        if (next != SAL_CAMPAIGN_ACTIVE || !json_object_get(event->detail, "plan")) {
-                campaign->standing = REPLAY_UNJUDGED;
+        if (next != SAL_CAMPAIGN_ACTIVE) {
+                replay_miss_start(replay, campaign, event);
                 return SAL_OK;
+        }
+        if (!json_object_get(event->detail, "plan")) {
+                if (replay_knows_start(replay, campaign))
+                        replay_disagree(replay, campaign, event, "it is started, and the plan is not said");
+                return SAL_OK; /* or it may be a resume: the decision behind it tells */
         }
         enum sal_status status = start(replay, campaign, event, reterr);
         campaign->before = SAL_CAMPAIGN_READY;
@@ -149,10 +181,5 @@ enum sal_status replay_admin(struct sal_replay *replay, struct replay_campaign *
         status = sal_json_object(&at, "limits", true, &limits, reterr);
         if (status)
                 return status;
-        if (campaign->standing == REPLAY_UNSTARTED) {
-                json_decref(campaign->limits_json);
-                campaign->limits_json = json_deep_copy(limits.value);
-                return campaign->limits_json ? SAL_OK : SAL_E_NOMEM;
-        }
-        return learn_limits(campaign, limits.value, reterr);
+        return campaign->standing == REPLAY_UNSTARTED ? SAL_OK : learn_limits(campaign, limits.value, reterr);
 }

@@ -296,6 +296,18 @@ static enum sal_status take_standing(const struct turn *turn) {
         return SAL_OK;
 }
 
+/* One that was never started may be withdrawn; everything else has a start before it. */
+static void decide_before_start(struct sal_replay *replay, struct replay_campaign *campaign,
+                                const struct sal_event *event, const struct replay_said *said) {
+        bool starts = strcmp(said->verdict, "open") == 0 && strcmp(said->rule, "6.7") == 0;
+        if (strcmp(said->verdict, "withdraw") == 0 && campaign->state == SAL_CAMPAIGN_WITHDRAWN)
+                return;
+        if (starts && campaign->state == SAL_CAMPAIGN_ACTIVE)
+                replay_disagree(replay, campaign, event, "it is started, and the plan is not said");
+        else
+                replay_miss_start(replay, campaign, event);
+}
+
 enum sal_status replay_decision(struct sal_replay *replay, struct replay_campaign *campaign,
                                 const struct sal_event *event, struct sal_err *reterr) {
         const struct sal_json_at root = {.value = NULL};
@@ -304,9 +316,7 @@ enum sal_status replay_decision(struct sal_replay *replay, struct replay_campaig
         if (status)
                 return status;
         if (campaign->standing == REPLAY_UNSTARTED) {
-                /* One that was never started may be withdrawn; everything else has a start before it. */
-                if (strcmp(said.verdict, "withdraw") != 0 || campaign->state != SAL_CAMPAIGN_WITHDRAWN)
-                        campaign->standing = REPLAY_UNJUDGED;
+                decide_before_start(replay, campaign, event, &said);
                 return SAL_OK;
         }
         const struct turn turn = {.replay = replay,

@@ -47,12 +47,13 @@ struct replay_campaign {
         int64_t offers, decisions, recomputed;
         char *what; /* its disagreement, NULL: none */
         int64_t what_seq, what_at_ms;
-        json_t *limits_json; /* as an operator set them before the start, when the plan is not known yet; NULL: none */
+        bool born; /* a draft or ready among the events: then so is its start */
 
         /* From the start on. */
         struct sal_plan plan;
         struct sal_tally *tally;
         struct sal_limits *limits;
+        bool drill;
         bool only_machines; /* the limits name machines, and no labels: an offer shows whether it keeps to them */
         int64_t not_before_ms, expires_ms;
         bool halted_by_engine;
@@ -91,6 +92,11 @@ struct sal_replay {
 /* The campaign disagrees with its journal here: tells it, and judges it no further. */
 void replay_disagree(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Whether the start of a campaign must be among the events, if there was one: its beginning is. */
+bool replay_knows_start(const struct sal_replay *replay, const struct replay_campaign *campaign);
+/* Something of a rollout, and the start that would explain it was not there: told, or not judged. */
+void replay_miss_start(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event);
 
 /* ---- replay_offers.c ---- */
 /* An offer was made; an offer changed. Errors: SAL_E_INVALID, SAL_E_NOMEM. */

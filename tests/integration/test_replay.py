@@ -118,6 +118,19 @@ def completion(server):
     tale.campaign.becomes("completed")
 
 
+def deleted_draft(server):
+    """The limits of a draft that was deleted are not those of the next one of its name."""
+    payload = c.payload(server.domain, rollout=c.plan(rings=TWO_RINGS))
+    path = f"/campaigns/{payload['id']}/1"
+    assert server.admin.act("PUT", path, payload).status in (200, 201)
+    for kept in ({"in_flight_max": 1}, {"in_flight_max": 1, "opens": {"second": "2099-01-01T00:00:00Z"}}):
+        reply = server.admin.act("PUT", path + "/limits", {"reason": "tight", "limits": kept})
+        assert reply.status == 200, reply
+    assert server.admin.act("DELETE", path).status in (200, 204)
+    tale = Tale(server, 5, payload={"id": payload["id"]})
+    tale.report(tale.offer(3), "healthy")
+
+
 def restart_in_the_middle(server):
     tale = Tale(server, 10)
     taken = tale.offer(5)
@@ -143,7 +156,7 @@ def limits(server):
 
 
 STORIES = [halt_and_resume, hold_and_release, by_evidence, by_hand, kill_switch, pause, supersede, completion, limits,
-           restart_in_the_middle]
+           deleted_draft, restart_in_the_middle]
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -211,9 +224,12 @@ def test_parts_one_behind_the_other(told):
 def test_a_part_alone_judges_what_starts_in_it(told):
     lines = told.splitlines()
     starts = [i for i, line in enumerate(lines) if b'"plan":' in line]
-    code, said = replay(b"\n".join(lines[starts[0] + 1:]))
-    assert code == 0 and said["unjudged"] == 1
+    later = b"\n".join(lines[starts[0] + 1:])
+    code, said = replay(later)
+    assert code == 1 and said["unjudged"] == 1 and said["agree"] is False and said["disagreements"] == 0
     assert [x["judged"] for x in said["campaigns"]].count(False) == 1
+    words = run("-", journal=later)
+    assert words.returncode == 1 and words.stdout.endswith(b"all that could be judged agree; 1 not judged\n")
     code, said = replay(b"\n".join(lines[starts[0] + 1:starts[1] - 5]))
     assert code == 1 and said["agree"] is False and said["disagreements"] == 0
 
@@ -310,6 +326,18 @@ def a_softer_plan(forger):
     start["plan"]["halt_error"] = 0.001
 
 
+def no_plan(forger):
+    del forger.events[forger.find(lambda e: "plan" in e)]["plan"]
+
+
+def half_a_plan(forger):
+    del forger.events[forger.find(lambda e: "plan" in e)]["plan"]["halt_error"]
+
+
+def a_start_of_another_version(forger):
+    forger.events[forger.find(lambda e: "plan" in e)]["version"] = 9
+
+
 def decided_before_its_cause(forger):
     at = forger.at("hold_cohort")
     forger.events[at - 1], forger.events[at] = forger.events[at], forger.events[at - 1]
@@ -333,6 +361,7 @@ def resumed_without_a_decision(forger):
 
 @pytest.mark.parametrize("forgery", [one_more_failed, one_bit, another_bound, another_cohort, no_halt, no_hold,
                                      no_advance, a_failure_made_good, an_offer_not_counted, another_ring, a_softer_plan,
+                                     no_plan, half_a_plan, a_start_of_another_version,
                                      decided_before_its_cause, less_patience, not_quiet_yet, killed_by_nobody,
                                      resumed_without_a_decision])
 def test_forgeries_are_seen(told, forgery):

@@ -175,8 +175,12 @@ static void print_words(const struct sal_replay *replay, const struct sal_replay
         if (sums->disagreements)
                 printf("%" PRId64 " %s with the journal\n", sums->disagreements,
                        sums->disagreements == 1 ? "campaign disagrees" : "campaigns disagree");
+        else if (agree)
+                puts("all agree");
+        else if (sums->unjudged < sums->campaigns)
+                printf("all that could be judged agree; %" PRId64 " not judged\n", sums->unjudged);
         else
-                puts(agree ? "all agree" : "nothing was judged");
+                puts("nothing was judged");
 }
 
 static enum sal_status run_replay(struct sal_ctl *ctl, struct sal_err *reterr) {
@@ -188,7 +192,7 @@ static enum sal_status run_replay(struct sal_ctl *ctl, struct sal_err *reterr) {
                 return status;
         struct sal_replay_sums sums;
         sal_replay_sums(replay, &sums);
-        bool agree = sums.disagreements == 0 && (sums.unjudged == 0 || sums.unjudged < sums.campaigns);
+        bool agree = sums.disagreements == 0 && sums.unjudged == 0; /* everything in this journal is proved */
         if (ctl->json)
                 print_json(replay, &sums, agree);
         else
@@ -207,8 +211,11 @@ const struct sal_command sal_commands_journal[] = {
          .local = true,
          .summary = "Recompute every decision from an exported journal and say whether all agree",
          .help = "FILE holds what `salvorctl export --events` printed, whole or in parts one behind the other; - is "
-                 "standard input. No server is needed. Exit code 0: every decision of the engine came out again, at "
-                 "its place and with the same numbers bit for bit; 1: one did not, or the journal cannot be read.",
+                 "standard input. No server is needed. Exit code 0: everything in this journal is proved: every "
+                 "decision "
+                 "of the engine came out again, at its place and with the same numbers bit for bit; 1: one did not, or "
+                 "a campaign could not be judged, because its start is before this journal, or the journal cannot be "
+                 "read.",
          .run = run_replay},
         {0},
 };

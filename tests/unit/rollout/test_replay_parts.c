@@ -33,6 +33,57 @@ static void a_start_that_is_missing_leaves_a_campaign_unjudged(void **state) {
         world_done(&world);
 }
 
+/* What the plan was, nobody who replays may choose. */
+static void a_start_without_its_whole_plan_is_seen(void **state) {
+        static const char *const members[] = {"rings", "in_flight", "halt_error", "patience_seconds", "cohorts"};
+        struct journal *journal = *state;
+        struct world world;
+        play_halt(&world, journal);
+        json_t *start = line(journal, find(journal, "state", NULL, 1));
+        json_t *plan = json_object_get(start, "plan"), *ring = json_array_get(json_object_get(plan, "rings"), 1);
+        char words[64];
+        for (size_t i = 0; i < SAL_ARRAY_LEN(members); i++) {
+                json_t *kept = json_incref(json_object_get(plan, members[i]));
+                json_object_del(plan, members[i]);
+                snprintf(words, sizeof words, "its plan does not say \"%s\"", members[i]);
+                assert_disagrees(journal, 2, words);
+                json_object_set_new(plan, members[i], kept);
+        }
+        json_t *growth = json_incref(json_object_get(ring, "growth"));
+        json_object_del(ring, "growth");
+        assert_disagrees(journal, 2, "does not say \"growth\"");
+        json_object_set_new(ring, "growth", growth);
+        assert_agrees(journal, 1);
+        json_object_del(start, "plan");
+        assert_disagrees(journal, 2, "the plan is not said");
+        json_array_remove(journal->lines, 0); /* nor is it ready first: by its decision it is a start all the same */
+        assert_disagrees(journal, 3, "the plan is not said");
+        json_object_set_new(json_object_get(line(journal, 1), "decision"), "verdict", json_string("resume"));
+        assert_int_equal(replay(journal).sums.unjudged, 1);
+        assert_int_equal(replay(journal).told, 0);
+        while (json_array_size(journal->lines) > 1)
+                json_array_remove(journal->lines, 1);
+        assert_int_equal(replay(journal).sums.unjudged, 1);
+        world_done(&world);
+}
+
+/* A start that is nobody's, or another's, is not missing quietly. */
+static void a_start_of_no_campaign_is_seen(void **state) {
+        struct journal *journal = *state;
+        struct world world;
+        play_halt(&world, journal);
+        json_t *start = line(journal, find(journal, "state", NULL, 1));
+        json_object_del(start, "version");
+        assert_unreadable(journal, "needs its campaign and version");
+        json_object_set_new(start, "version", json_integer(2));
+        assert_int_equal(replay(journal).sums.disagreements, 2);
+        json_object_del(start, "campaign");
+        assert_unreadable(journal, "needs its campaign and version");
+        json_object_del(start, "version");
+        assert_unreadable(journal, "needs its campaign and version");
+        world_done(&world);
+}
+
 static void unknown_offers_and_missing_members_are_errors(void **state) {
         struct journal *journal = *state;
         struct world world;
@@ -99,6 +150,8 @@ int main(void) {
                 story(a_journal_has_no_gaps),
                 story(an_empty_journal_proves_nothing),
                 story(a_start_that_is_missing_leaves_a_campaign_unjudged),
+                story(a_start_without_its_whole_plan_is_seen),
+                story(a_start_of_no_campaign_is_seen),
                 story(unknown_offers_and_missing_members_are_errors),
                 story(campaigns_are_judged_apart),
                 story(the_digest_tells_decisions_apart),
