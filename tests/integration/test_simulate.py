@@ -134,6 +134,8 @@ def test_plot_is_made(tmp_path, name, magic):
     (["--machines=nan"], "whole number"),
     (["--fail-share", "nan"], "from 0 to 1"),
     (["--fail-share", "0x1"], "from 0 to 1"),
+    (["--polls-per-minute", "1e-20"], "--polls-per-minute must be 0, or at least 0.001"),
+    (["--polls-per-minute", "-1"], "--polls-per-minute"),
     (["--fail-share", " 1"], "from 0 to 1"),
     (["--fail-share", "0.1x"], "from 0 to 1"),
     (["--success-delay", "exp:0x10"], "--success-delay"),
@@ -153,6 +155,11 @@ def test_plot_is_made(tmp_path, name, magic):
 ])
 def test_bad_words_are_told(words, said):
     assert said in simulate(*words, code=2).stderr
+
+
+def test_the_fewest_polls_come_to_an_end():
+    document = json.loads(simulate("--polls-per-minute", 0.001, "--runs", 2, "--machines", 50, "--json").stdout)
+    assert document["policies"]["salvor"]["runs"] == 2
 
 
 def test_bad_plans_are_told(tmp_path):

@@ -58,6 +58,9 @@ enum sal_status sal_sim_case_check(const struct sal_sim_case *sim_case, struct s
         if (bad_share(sim_case) > 1 + 1e-9)
                 return sal_fail(reterr, SAL_E_USAGE, "the shares of machines add up to %.3g, more than 1",
                                 bad_share(sim_case));
+        if (sim_case->polls_per_minute > 0 && sim_case->polls_per_minute < SAL_SIM_POLLS_PER_MINUTE_MIN)
+                return sal_fail(reterr, SAL_E_USAGE, "--polls-per-minute must be 0, or at least %g, not %g",
+                                SAL_SIM_POLLS_PER_MINUTE_MIN, sim_case->polls_per_minute);
         if (sim_case->bad_cohort_fail >= 0 && sim_case->plan.cohort_count == 0) {
                 sal_fail(reterr, SAL_E_USAGE,
                          "--bad-cohort-fail needs a plan that watches a cohort, and this has none");

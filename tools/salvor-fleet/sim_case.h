@@ -10,6 +10,9 @@
 #include "model/plan.h"
 #include "salvor-fleet/sim_random.h"
 
+/* One in 17 hours; far rarer, and the time between two would leave what simulated time holds. */
+#define SAL_SIM_POLLS_PER_MINUTE_MIN 0.001
+
 enum {
         SAL_SIM_MACHINES_MAX = 10000000,
         SAL_SIM_RUNS_MAX = 1000000,
@@ -45,7 +48,8 @@ struct sal_sim_case {
         enum sal_sim_policy policy;
         struct sal_plan plan;
         int64_t machines;         /* 1..SAL_SIM_MACHINES_MAX */
-        double polls_per_minute;  /* of the whole fleet; 0: all of them wait at the server (held polls) */
+        double polls_per_minute;  /* of the whole fleet, at least SAL_SIM_POLLS_PER_MINUTE_MIN; 0: all of them wait at
+                                     the server (held polls) */
         double offers_per_second; /* of machines that wait, at most */
         bool healthy;             /* success is `healthy`; else `applied`, settled by the soak */
         double fail_share, silent_share, relapse_share, late_share, cycle_share; /* 0..1, together at most 1 */
