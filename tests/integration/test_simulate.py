@@ -95,9 +95,11 @@ def test_an_author_tries_a_plan(tmp_path):
     bare.write_text(json.dumps(plan))
     payload = tmp_path / "payload.json"
     payload.write_text(json.dumps({"id": "fix", "title": "a fix", "actions": [], "rollout": plan}))
+    unready = tmp_path / "unready.json"  # neither match nor actions yet
+    unready.write_text(json.dumps({"schema": "salvor.campaign/1", "id": "fix", "rollout": plan}))
     words = ["--runs", 5, "--machines", 500, "--polls-per-minute", 500, "--json"]
-    one, two = (json.loads(simulate("--plan", path, *words).stdout) for path in (bare, payload))
-    assert one == two
+    one, two, three = (json.loads(simulate("--plan", path, *words).stdout) for path in (bare, payload, unready))
+    assert one == two == three
     assert [ring["name"] for ring in one["plan"]["rings"]] == ["few", "all"]
     assert one["policies"]["salvor"]["completed"] == 5
 

@@ -99,6 +99,15 @@ static const struct sal_fleet_option rows[] = {
         SAL_FLEET_SWITCH("--help", OPT(help), "this page"),
 };
 
+/* Whether it has what a payload has and a plan has not: one that lacks a member is none the less one. */
+static bool is_payload(const json_t *json) {
+        static const char *const members[] = {"schema", "match", "actions", "rollout"};
+        for (size_t i = 0; i < SAL_ARRAY_LEN(members); i++)
+                if (json_object_get(json, members[i]))
+                        return true;
+        return false;
+}
+
 /* A plan, or a payload whose plan it is. */
 static enum sal_status read_plan(const char *path, struct sal_plan *ret, struct sal_err *reterr) {
         sal_autojson json_t *json = NULL;
@@ -106,7 +115,7 @@ static enum sal_status read_plan(const char *path, struct sal_plan *ret, struct 
         if (status)
                 return status;
         struct sal_json_at root = sal_json_root(json), at = root;
-        if (json_object_get(json, "actions")) {
+        if (is_payload(json)) {
                 at = (struct sal_json_at){.parent = &root, .key = "rollout", .value = json_object_get(json, "rollout")};
                 if (!at.value) {
                         sal_plan_default(ret);
