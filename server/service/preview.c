@@ -37,6 +37,7 @@ struct preview {
         const struct sal_campaign *campaign;
         int64_t campaign_row;
         const struct sal_live *live; /* NULL: it is not live */
+        bool filter_tells;           /* the filter knows every machine that has something behind it */
         const struct sal_limits *limits;
         int64_t selector_cost, cost, last, before; /* matching machines of the pages before */
         int64_t rings[SAL_PLAN_MAX_RINGS];
@@ -117,7 +118,7 @@ static bool see_offer(void *arg, const struct sal_offer *stored) {
 
 static void read_past(struct preview *preview, const struct sal_machine *machine, struct past *past) {
         *past = (struct past){.preview = preview, .machine = machine};
-        if (!sal_filter_test(preview->act->service->filter, machine->id))
+        if (preview->filter_tells && !sal_filter_test(preview->act->service->filter, machine->id))
                 return;
         preview->cost += OFFERS_COST;
         enum sal_status status = sal_offer_each_of_machine(preview->act->tx, machine->row, 0, 0, see_offer, past);
@@ -284,6 +285,7 @@ enum sal_status sal_campaign_preview(const struct sal_act *act, const char *id, 
         if (!status)
                 status = sal_campaign_parse(row.payload, row.payload_len, &campaign, reterr);
         int64_t campaign_row = row.row;
+        bool was_started = row.start_order != 0;
         sal_campaign_row_done(&row);
         if (status)
                 return status;
@@ -294,6 +296,9 @@ enum sal_status sal_campaign_preview(const struct sal_act *act, const char *id, 
         preview->campaign = campaign;
         preview->campaign_row = campaign_row;
         preview->live = find_live(act, id, version);
+        /* Since a restart the filter knows what live campaigns offered: neither what an ended one did, nor whom one
+         * that is to be undone touched. */
+        preview->filter_tells = !campaign->undoes && (preview->live || !was_started);
         preview->before = before;
         preview->selector_cost = (int64_t)sal_selector_size(campaign->match) / SELECTOR_SIZE_PER_COST;
         sal_auto(sal_limits) struct sal_limits *limits = NULL;

@@ -91,6 +91,27 @@ static void an_export_of_many(void **state) {
         assert_string_equal(text_in(json_array_get(campaigns, 199), "id"), "zz");
 }
 
+/* Whom an ended campaign touched is on the disk alone: after a restart, whom one reaches that undoes it is the same. */
+static void preview_of_an_undoing_one_after_a_restart(void **state) {
+        struct world *w = *state;
+        know_fleet(w, 20);
+        start(w, "fix", PLAN(ONE_RING ",\"outcome_deadline_seconds\":600"));
+        offer_to(w, machine_name(1));
+        assert_true(report(w, machine_name(2), offer_to(w, machine_name(2)), "applied"));
+        pass(w, 700); /* silent, and up */
+        assert_ok(life(w, SAL_LIFE_WITHDRAW, "fix"));
+        make_ready(w, "undo", 1, "{\"undoes\":\"fix\"}");
+        for (int restarts = 0; restarts < 2; restarts++) {
+                assert_int_equal(json_integer_value(json_object_get(see(w, preview, "undo"), "matching")), 2);
+                const json_t *past = json_object_get(see(w, preview, "fix"), "of_matching");
+                assert_int_equal(json_integer_value(json_object_get(past, "done")), 1);
+                world_restart(w);
+        }
+        assert_ok(life(w, SAL_LIFE_START, "undo"));
+        assert_int_equal(sal_live_known_matching(live_of(w, "undo")), 2);
+        assert_int_equal(json_integer_value(json_object_get(see(w, preview, "undo"), "matching")), 2);
+}
+
 static void the_export(void **state) {
         struct world *w = *state;
         know_fleet(w, 30);
@@ -166,6 +187,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(explain_agrees_with_polls, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(preview_counts_as_the_engine_does, world_setup, world_done),
+                cmocka_unit_test_setup_teardown(preview_of_an_undoing_one_after_a_restart, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(the_export, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(an_export_of_many, world_setup, world_done),
                 cmocka_unit_test_setup_teardown(events, world_setup, world_done),
