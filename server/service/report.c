@@ -12,9 +12,16 @@ void sal_report_done(struct sal_report *report) {
         report->actions = report->log = NULL;
 }
 
+/* What is kept of an offer's reports. */
+struct kept {
+        int count;
+        bool healthy; /* one of them was */
+};
+
 static bool count_report(void *arg, const struct sal_report_row *report) {
-        (void)report;
-        ++*(int *)arg;
+        struct kept *kept = arg;
+        kept->count++;
+        kept->healthy |= strcmp(report->stage, "healthy") == 0;
         return true;
 }
 
@@ -32,9 +39,9 @@ enum sal_status sal_report_keep(struct sal_tx *tx, int64_t offer_row, const stru
 /* Keeps the report for people, and tells the journal of one that changed nothing. */
 static enum sal_status record(struct sal_engine *engine, struct sal_tx *tx, const struct sal_machine *machine,
                               const struct sal_offer *offer, const struct sal_report *report) {
-        int kept = 0;
+        struct kept kept = {0};
         enum sal_status status = sal_report_each(tx, offer->row, count_report, &kept);
-        if (status || kept >= REPORTS_KEPT)
+        if (status || kept.count >= REPORTS_KEPT)
                 return status;
         status = sal_report_keep(tx, offer->row, report);
         if (status || report->accepted)
@@ -81,12 +88,17 @@ static enum sal_status note_late_applied(struct sal_engine *engine, struct sal_t
         return status ? status : sal_population_count(engine, tx, machine);
 }
 
-/* It says that it is up, though too late to count: nobody has to go there any more. */
+/* It says that it is up, though too late to count: nobody has to go there any more. Said again, after further boots may
+ * have failed, it is no news. */
 static enum sal_status note_late_healthy(struct sal_engine *engine, struct sal_tx *tx, struct sal_machine *machine,
                                          const struct sal_offer *offer) {
         const struct sal_live *live = sal_engine_by_row(engine, offer->campaign_row);
         if (machine->standing == SAL_STANDING_BACK || (live && live->launch->campaign->drill))
                 return SAL_OK;
+        struct kept kept = {0};
+        enum sal_status status = sal_report_each(tx, offer->row, count_report, &kept);
+        if (status || kept.healthy || kept.count >= REPORTS_KEPT)
+                return status;
         machine->standing = SAL_STANDING_BACK;
         machine->standing_reason[0] = '\0';
         return sal_machine_update(tx, machine);
@@ -130,12 +142,10 @@ enum sal_status sal_report_run(struct sal_service *service, struct sal_tx *tx, c
         if (!status)
                 status = sal_report_take(service->engine, tx, &machine, report, reterr);
         if (!status) {
-                struct sal_sighting sighting = {.standing = machine.standing,
-                                                .standing_reason = machine.standing_reason,
-                                                .at_ms = sal_tx_now_ms(tx)};
-                char reason[sizeof machine.standing_reason];
+                char reason[sizeof machine.standing_reason]; /* a copy: what it is seen as is written over its own */
                 snprintf(reason, sizeof reason, "%s", machine.standing_reason);
-                sighting.standing_reason = reason;
+                struct sal_sighting sighting = {
+                        .standing = machine.standing, .standing_reason = reason, .at_ms = sal_tx_now_ms(tx)};
                 status = sal_machine_see(service->engine, tx, &machine, &sighting);
         }
         sal_machine_done(&machine);

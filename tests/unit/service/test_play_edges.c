@@ -316,6 +316,23 @@ static void a_repeated_healthy_brings_nobody_back(void **state) {
         assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_NEEDS_HANDS);
 }
 
+/* The same of one that was heard too late: the first brings it back, said again after it failed once more it does not.
+ */
+static void a_repeated_late_healthy_brings_nobody_back(void **state) {
+        struct world *w = *state;
+        start(w, "fix", PLAN(ONE_RING ",\"max_attempts\":1,\"outcome_deadline_seconds\":600"));
+        int64_t offer = offer_to(w, "m-1");
+        pass(w, 600);
+        assert_offer(w, offer, "failed", "silent");
+        assert_false(report_from(w, "m-1", offer, "healthy", "full-system", NULL));
+        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_BACK);
+        pass(w, MINUTE);
+        poll(w, .machine = "m-1", .boot = "boot-2");
+        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_NEEDS_HANDS);
+        assert_false(report_from(w, "m-1", offer, "healthy", "full-system", NULL));
+        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_NEEDS_HANDS);
+}
+
 #define PLAYED(name) cmocka_unit_test_setup_teardown(name, world_setup, world_done)
 
 int main(void) {
@@ -334,6 +351,7 @@ int main(void) {
                 PLAYED(a_boot_after_the_clock_was_set_back),
                 PLAYED(who_does_not_keep_it_open),
                 PLAYED(a_repeated_healthy_brings_nobody_back),
+                PLAYED(a_repeated_late_healthy_brings_nobody_back),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
