@@ -204,6 +204,10 @@ bool sal_campaign_live(enum sal_campaign_state state) {
                state == SAL_CAMPAIGN_COMPLETED;
 }
 
+bool sal_campaign_runs(enum sal_campaign_state state) {
+        return state == SAL_CAMPAIGN_ACTIVE || state == SAL_CAMPAIGN_COMPLETED;
+}
+
 bool sal_campaign_in_force(enum sal_campaign_state state) {
         return sal_campaign_live(state) && state != SAL_CAMPAIGN_HALTED;
 }

@@ -115,6 +115,8 @@ enum sal_campaign_act {
 bool sal_campaign_next(enum sal_campaign_state state, enum sal_campaign_act act, enum sal_campaign_state *ret_state);
 /* active, paused, halted, completed. */
 bool sal_campaign_live(enum sal_campaign_state state);
+/* Offers are made: active, and completed for who comes late. */
+bool sal_campaign_runs(enum sal_campaign_state state);
 /* active, paused, completed: its target may be fetched (while the kill switch is off). */
 bool sal_campaign_in_force(enum sal_campaign_state state);
 const char *sal_campaign_state_name(enum sal_campaign_state state);

@@ -5,8 +5,7 @@ enum { MS_PER_SECOND = 1000 };
 
 /* Offers may be made: a completed campaign goes on through its stages, late machines are many after a boot storm. */
 static bool runs(const struct sal_course *course) {
-        return !course->kill_switch &&
-               (course->state == SAL_CAMPAIGN_ACTIVE || course->state == SAL_CAMPAIGN_COMPLETED);
+        return !course->kill_switch && sal_campaign_runs(course->state);
 }
 
 static bool limit_opens(const struct sal_course *course, size_t ring) {

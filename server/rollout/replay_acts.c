@@ -143,14 +143,15 @@ enum sal_status replay_state(struct sal_replay *replay, struct replay_campaign *
 
 /* ---- acts of administrators ---- */
 
-/* The kill switch is the server's own: every live campaign has its decision before it. */
+/* The kill switch is the server's own: every campaign that it stops or lets run again has its decision before it. */
 static void switch_all(struct sal_replay *replay, const struct sal_event *event, bool on) {
         replay->kill_switch = on;
         for (size_t i = 0; i < replay->campaign_count; i++) {
                 struct replay_campaign *campaign = replay->campaigns[i];
                 if (campaign->standing != REPLAY_JUDGED)
                         continue;
-                if (sal_campaign_live(campaign->state) && campaign->kill_switch != on) {
+                bool concerned = on ? sal_campaign_live(campaign->state) : sal_campaign_runs(campaign->state);
+                if (concerned && campaign->kill_switch != on) {
                         const struct sal_event here = {.seq = event->seq,
                                                        .at_ms = event->at_ms,
                                                        .type = event->type,

@@ -2,6 +2,7 @@
 #include "rollout/replay_state.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,20 +50,17 @@ static enum sal_weight weight_of(const struct replay_offer *offer) {
         return sal_offer_weight((enum sal_offer_state)offer->state, (enum sal_cause)offer->cause);
 }
 
-int64_t replay_in_flight(const struct replay_campaign *campaign, int64_t *ret_most) {
-        int64_t most = campaign->unsettled - campaign->excluded_unsettled - campaign->anonymous_unsettled;
-        if (ret_most)
-                *ret_most = most;
-        return most - campaign->unsure_unsettled;
+int64_t replay_in_flight(const struct replay_campaign *campaign) {
+        return campaign->unsettled - campaign->excluded_unsettled - campaign->anonymous_unsettled;
 }
 
 /* ---- an offer is made ---- */
 
 /* The members of an offer's event. */
 struct made {
-        int64_t attempt, period, i, o;
+        int64_t attempt, incarnation, period, i, o;
         const char *stage;
-        bool counted, anonymous, unsure;
+        bool counted, anonymous;
         size_t cohort_count;
         char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES];
 };
@@ -97,8 +95,11 @@ static enum sal_status read_made(const struct sal_event *event, const struct sal
                 return sal_json_fail(&at, "offer_id", SAL_E_INVALID, reterr, "an offer needs its id");
         if (!event->ring)
                 return sal_json_fail(&at, "ring", SAL_E_INVALID, reterr, "an offer needs its ring");
-        made->unsure = !json_object_get(event->detail, "anonymous");
+        if (!event->machine_id)
+                return sal_json_fail(&at, "machine_id", SAL_E_INVALID, reterr, "an offer needs its machine");
         enum sal_status status = sal_json_int(&at, "attempt", true, 1, INT32_MAX, &made->attempt, reterr);
+        if (!status)
+                status = sal_json_int(&at, "incarnation", true, 1, INT32_MAX, &made->incarnation, reterr);
         if (!status)
                 status = sal_json_int(&at, "period", true, 1, INT32_MAX, &made->period, reterr);
         if (!status)
@@ -106,15 +107,12 @@ static enum sal_status read_made(const struct sal_event *event, const struct sal
         if (!status)
                 status = sal_json_bool(&at, "counted", true, &made->counted, reterr);
         if (!status)
-                status = sal_json_bool(&at, "anonymous", false, &made->anonymous, reterr);
+                status = sal_json_bool(&at, "anonymous", !made->counted, &made->anonymous, reterr);
         if (!status && made->counted)
                 status = sal_json_int(&at, "i", true, 0, INT64_C(1) << 31, &made->i, reterr);
         if (!status && made->counted)
                 status = sal_json_int(&at, "o", true, 1, INT64_C(1) << 31, &made->o, reterr);
-        made->unsure = made->unsure && !made->counted;
-        /* Older servers did not tell those of later attempts, nor did they take them out of the pace. */
-        bool later = !made->counted && !made->unsure && !made->anonymous && json_object_get(event->detail, "cohorts");
-        if (!status && (made->counted || later))
+        if (!status && !made->anonymous)
                 status = read_cohorts(&at, plan, made, reterr);
         return status;
 }
@@ -126,7 +124,7 @@ static const char *forbidden(const struct replay_campaign *campaign, const struc
         int ring = sal_plan_ring_index(&campaign->plan, event->ring);
         if (campaign->kill_switch)
                 return "the kill switch is on";
-        if (campaign->state != SAL_CAMPAIGN_ACTIVE && campaign->state != SAL_CAMPAIGN_COMPLETED)
+        if (!sal_campaign_runs(campaign->state))
                 return "the campaign is neither active nor completed";
         if (event->at_ms < campaign->not_before_ms)
                 return "it is not valid yet";
@@ -138,10 +136,9 @@ static const char *forbidden(const struct replay_campaign *campaign, const struc
                 return "its ring is not open";
         if (!sal_limits_window_open(campaign->limits, event->at_ms))
                 return "no window of the operator's limits is open";
-        if (campaign->only_machines && event->machine_id &&
-            !sal_limits_reach(campaign->limits, event->machine_id, NULL))
+        if (campaign->only_machines && !sal_limits_reach(campaign->limits, event->machine_id, NULL))
                 return "the operator's limits do not name this machine";
-        if (!made->anonymous && !made->unsure && !sal_course_room(&course))
+        if (!made->anonymous && !sal_course_room(&course))
                 return "the pace has no room";
         return NULL;
 }
@@ -189,21 +186,46 @@ static bool count(struct sal_replay *replay, struct replay_campaign *campaign, c
         return false;
 }
 
+/* What of an offer says whose it is. */
+static struct replay_offer who(const struct replay_campaign *campaign, const struct sal_event *event,
+                               const struct made *made) {
+        return (struct replay_offer){.campaign = campaign->index,
+                                     .period = campaign->period,
+                                     .machine = replay_machine(event->machine_id),
+                                     .incarnation = (uint32_t)made->incarnation,
+                                     .ring = (uint8_t)sal_plan_ring_index(&campaign->plan, event->ring)};
+}
+
+/* The first offer of a machine in its incarnation and the counting period is counted, and no other is; none of an
+ * anonymous machine. False: the journal says otherwise. */
+static bool is_counted_rightly(struct sal_replay *replay, struct replay_campaign *campaign,
+                               const struct sal_event *event, const struct made *made) {
+        const struct replay_offer offer = who(campaign, event, made);
+        bool first = replay_is_first(replay, &offer);
+        if (made->counted == (first && !made->anonymous))
+                return true;
+        replay_disagree(replay, campaign, event,
+                        "offer o%" PRId64 " is %s, and it is %s of machine %s, incarnation %" PRId64
+                        ", in counting period %" PRIu32 "%s",
+                        event->offer_row, made->counted ? "counted" : "not counted",
+                        first ? "the first one" : "a later one", event->machine_id, made->incarnation, campaign->period,
+                        made->anonymous ? ", which is anonymous" : "");
+        return false;
+}
+
 static enum sal_status remember(struct sal_replay *replay, struct replay_campaign *campaign,
                                 const struct sal_event *event, const struct made *made, const struct sal_slot *slot) {
         struct replay_offer *offer = append(replay);
         if (!offer)
                 return SAL_E_NOMEM;
         uint32_t number = (uint32_t)replay->offer_count;
+        *offer = who(campaign, event, made);
         offer->row = event->offer_row;
-        offer->campaign = campaign->index;
-        offer->period = campaign->period;
         offer->i = (uint32_t)slot->i;
         offer->o = (uint32_t)slot->o;
         offer->state = SAL_OFFER_OFFERED;
         offer->stage = (uint8_t)slot->stage;
         offer->counted = made->counted;
-        offer->unsure = made->unsure;
         offer->anonymous = made->anonymous;
         offer->cohort_count = (uint8_t)slot->cohort_count;
         for (size_t k = 0; k < slot->cohort_count; k++) {
@@ -213,8 +235,7 @@ static enum sal_status remember(struct sal_replay *replay, struct replay_campaig
         }
         campaign->unsettled++;
         campaign->anonymous_unsettled += offer->anonymous;
-        campaign->unsure_unsettled += offer->unsure;
-        return SAL_OK;
+        return replay_note_first(replay, number) ? SAL_OK : SAL_E_NOMEM;
 }
 
 enum sal_status replay_offer_made(struct sal_replay *replay, struct replay_campaign *campaign,
@@ -240,6 +261,8 @@ enum sal_status replay_offer_made(struct sal_replay *replay, struct replay_campa
         else if (strcmp(made.stage, stage) != 0)
                 replay_disagree(replay, campaign, event, "offer o%" PRId64 " is of stage %s; the events give stage %s",
                                 event->offer_row, made.stage, stage);
+        else if (!is_counted_rightly(replay, campaign, event, &made))
+                return SAL_OK;
         else if (made.counted ? count(replay, campaign, event, &made, &slot, &status)
                               : place_later(replay, campaign, event, &made, &slot))
                 status = remember(replay, campaign, event, &made, &slot);
@@ -257,6 +280,8 @@ static int event_of(const struct sal_event *event) {
                 [SAL_CAUSE_SILENT] = SAL_EVENT_DEADLINE + 1,        [SAL_CAUSE_REPOLLED] = SAL_EVENT_REPOLLED + 1,
                 [SAL_CAUSE_RELAPSED] = SAL_EVENT_RELAPSED + 1,
         };
+        if (event->type != SAL_JOURNAL_FAILED && event->type != SAL_JOURNAL_RECALLED && event->cause)
+                return -1; /* these have none */
         switch (event->type) {
         case SAL_JOURNAL_APPLIED:
                 return SAL_EVENT_REPORT_APPLIED;
@@ -271,6 +296,28 @@ static int event_of(const struct sal_event *event) {
         }
 }
 
+void replay_recall(const struct sal_replay *replay, struct replay_campaign *campaign, enum sal_cause cause) {
+        campaign->recalls[cause] = (uint32_t)replay->offer_count;
+}
+
+/* Why this one cannot have been recalled, as far as the journal shows what recalls; NULL: it can. */
+static const char *not_recalled(const struct sal_replay *replay, const struct replay_campaign *campaign,
+                                const struct replay_offer *offer, enum sal_cause cause) {
+        static const char *const whys[SAL_CAUSES] = {
+                [SAL_CAUSE_HALT] = "there was no halt since it was made",
+                [SAL_CAUSE_WITHDRAWN] = "its campaign was not withdrawn since it was made",
+                [SAL_CAUSE_EXPIRED] = "its campaign has not expired since it was made",
+                [SAL_CAUSE_SUPERSEDED] = "its campaign was not superseded since it was made",
+        };
+        if (cause == SAL_CAUSE_OPT_OUT || cause == SAL_CAUSE_DELETED || cause == SAL_CAUSE_REIMAGED)
+                return NULL; /* by its machine */
+        if (cause == SAL_CAUSE_SUPERSEDED && campaign->drill)
+                return NULL; /* a machine in earnest gives its drill back */
+        if (!whys[cause])
+                return "nothing is recalled for that";
+        return offer - replay->offers < (ptrdiff_t)campaign->recalls[cause] ? NULL : whys[cause];
+}
+
 /* Who is unsettled follows the change. */
 static void count_change(struct replay_campaign *campaign, struct replay_offer *offer, enum sal_offer_state state,
                          enum sal_cause cause) {
@@ -282,7 +329,6 @@ static void count_change(struct replay_campaign *campaign, struct replay_offer *
         campaign->unsettled--;
         campaign->excluded_unsettled -= offer->excluded && offer->period == campaign->period;
         campaign->anonymous_unsettled -= offer->anonymous;
-        campaign->unsure_unsettled -= offer->unsure;
 }
 
 /* The sums follow, and what comes next is asked. */
@@ -313,6 +359,12 @@ enum sal_status replay_offer_changed(struct sal_replay *replay, struct replay_ca
                                 offer->cause ? " " : "", sal_cause_name((enum sal_cause)offer->cause),
                                 sal_journal_type_name(event->type), event->cause ? " " : "",
                                 sal_cause_name(event->cause));
+                return SAL_OK;
+        }
+        const char *why = event->type == SAL_JOURNAL_RECALLED ? not_recalled(replay, campaign, offer, cause) : NULL;
+        if (why) {
+                replay_disagree(replay, campaign, event, "offer o%" PRId64 " is recalled (%s): %s", event->offer_row,
+                                cause ? sal_cause_name(cause) : "no cause", why);
                 return SAL_OK;
         }
         enum sal_weight from = weight_of(offer);

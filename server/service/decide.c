@@ -237,7 +237,7 @@ static enum sal_status complete(struct sal_engine *engine, struct sal_tx *tx, st
 }
 
 enum sal_status sal_live_review(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
-        bool runs = live->row.state == SAL_CAMPAIGN_ACTIVE || live->row.state == SAL_CAMPAIGN_COMPLETED;
+        bool runs = sal_campaign_runs(live->row.state);
         bool idle = stands_idle(engine, tx, live);
         if (!runs || engine->kill_switch)
                 return SAL_OK;

@@ -62,8 +62,7 @@ static void begin(struct sal_tx *tx, void *arg) {
 
 /* True when the passing of time alone may open a ring or complete the campaign, or let offers be made again. */
 static bool time_may_decide(const struct sal_live *live) {
-        return (live->row.state == SAL_CAMPAIGN_ACTIVE || live->row.state == SAL_CAMPAIGN_COMPLETED) &&
-               live->row.served_stopped_ms < 0;
+        return sal_campaign_runs(live->row.state) && live->row.served_stopped_ms < 0;
 }
 
 static enum sal_status before_commit(struct sal_tx *tx, void *arg) {

@@ -73,8 +73,7 @@ bool sal_live_room(const struct sal_engine *engine, const struct sal_live *live)
 
 void sal_live_gate(struct sal_engine *engine, struct sal_live *live) {
         long slots = 0;
-        bool offers = live->row.state == SAL_CAMPAIGN_ACTIVE || live->row.state == SAL_CAMPAIGN_COMPLETED;
-        if (offers && !engine->kill_switch && sal_live_room(engine, live)) {
+        if (sal_campaign_runs(live->row.state) && !engine->kill_switch && sal_live_room(engine, live)) {
                 double left =
                         sal_live_cap(engine, live) - sal_tally_excess(live->tally) - (double)sal_live_in_flight(live);
                 slots = left < 1 ? 1 : left > 1e9 ? 1000000000L : (long)ceil(left);

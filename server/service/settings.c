@@ -87,7 +87,8 @@ enum sal_status sal_kill_switch_show(const struct sal_act *act, json_t **ret, st
         return *ret ? SAL_OK : SAL_E_NOMEM;
 }
 
-static enum sal_status switch_campaigns(const struct sal_act *act, const char *verdict, const char *reason) {
+/* The switch stops every live campaign; its end lets those run again that nothing else stops. */
+static enum sal_status switch_campaigns(const struct sal_act *act, const char *reason) {
         struct sal_engine *engine = act->service->engine;
         enum sal_status status =
                 sal_campaign_ended_clocks(act->tx, engine->kill_switch, sal_engine_served_ms(engine, act->tx));
@@ -95,9 +96,9 @@ static enum sal_status switch_campaigns(const struct sal_act *act, const char *v
                 struct sal_live *live = engine->live[i];
                 sal_live_set_clock(engine, live, act->tx);
                 live->review = true;
-                if (!sal_campaign_live(live->row.state))
+                if (engine->kill_switch ? !sal_campaign_live(live->row.state) : !sal_campaign_runs(live->row.state))
                         continue;
-                struct sal_decision decision = {.verdict = verdict,
+                struct sal_decision decision = {.verdict = engine->kill_switch ? "kill" : "resume",
                                                 .by = "operator",
                                                 .rule = "kill_switch",
                                                 .reason = reason,
@@ -130,7 +131,7 @@ enum sal_status sal_kill_switch_put(const struct sal_act *act, const json_t *bod
         engine->kill_switch = engaged;
         snprintf(engine->kill_reason, sizeof engine->kill_reason, "%s", reason);
         if (!status && changes)
-                status = switch_campaigns(act, engaged ? "kill" : "resume", reason);
+                status = switch_campaigns(act, reason);
         if (!status)
                 status = sal_journal_admin(act, engaged ? "kill_switch.on" : "kill_switch.off", NULL, 0, NULL,
                                            json_pack("{s:s}", "reason", reason));

@@ -118,6 +118,10 @@ class Decisions:
             self.must(d["cohort"] in campaign.rollout.held, "not held")
             campaign.rollout.release(d["cohort"])
             self.count("decision release")
+        elif d["rule"] == "kill_switch":
+            self.must(campaign.state in ("active", "completed"), "it does not run again, it is", campaign.state)
+            campaign.killed = False
+            self.count("decision resume")
         else:
             self.count("decision resume")
 
@@ -129,6 +133,7 @@ class Decisions:
 
     def decide_kill(self, d, campaign):
         self.by_operator(d, campaign)
+        campaign.killed = True
         self.kill = True
 
     def decide_expire(self, d, campaign):

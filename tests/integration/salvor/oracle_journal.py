@@ -83,6 +83,7 @@ class Campaign:
     newest_halt: object = None
     pending: object = None      # Verdict that must come next
     last_hold: object = None    # evidence
+    killed: bool = False        # by the kill switch, and no decision let it run again since
     owes: object = None         # verdict of the decision that must stand beside the change of state
     ask: bool = False           # F or Z rose or S fell, or a cohort was held: the halt rule is to be asked
     known: tuple = (0, 10**9)   # machines that are known and match: at least, at most
@@ -117,6 +118,7 @@ class World(Decisions):
         self.machines = {}
         self.offers = {}
         self.kill = False
+        self.engaged = False      # the same, as the last act left it: its decisions stand before it
         self.seq = 0
         self.at = 0
         self.healthy = set()      # offers that were said to be healthy; None: nobody knows
@@ -205,9 +207,7 @@ class World(Decisions):
         if act.startswith("kill_switch."):
             self.kill = act.endswith(".on")
             self.stops.append(self.at)
-            for each in self.campaigns.values():
-                if not self.kill and not each.pending:
-                    self.look(each)
+            self.switch()
         elif act == "machine.change":
             m = self.machine(event["machine_id"])
             change = event["change"]
@@ -215,6 +215,18 @@ class World(Decisions):
             m.opt_out = change.get("opt_out", m.opt_out)
         elif act == "machine.delete":
             self.deleted(event["machine_id"])
+
+    def switch(self):
+        """Every campaign that the kill switch stops, or lets run again, has its decision before the act."""
+        for each in self.campaigns.values():
+            if self.kill and not self.engaged:
+                self.must(each.killed or not each.live, "no decision tells of the kill switch:", each.key)
+            if not self.kill:
+                self.must(not each.killed or each.state not in ("active", "completed"), "it runs again:", each.key)
+                each.killed = False
+                if not each.pending:
+                    self.look(each)
+        self.engaged = self.kill
 
     # -- offers --
 

@@ -137,6 +137,8 @@ static void only_live_campaigns_are_in_force_and_not_when_halted(void **state) {
                 bool in_force = n == SAL_CAMPAIGN_ACTIVE || n == SAL_CAMPAIGN_PAUSED || n == SAL_CAMPAIGN_COMPLETED;
                 assert_int_equal(sal_campaign_in_force((enum sal_campaign_state)n), in_force);
                 assert_int_equal(sal_campaign_live((enum sal_campaign_state)n), in_force || n == SAL_CAMPAIGN_HALTED);
+                bool runs = n == SAL_CAMPAIGN_ACTIVE || n == SAL_CAMPAIGN_COMPLETED;
+                assert_int_equal(sal_campaign_runs((enum sal_campaign_state)n), runs);
         }
 }
 

@@ -327,8 +327,10 @@ static inline void world_complete(struct world *world) {
 
 static inline void world_kill(struct world *world, bool on) {
         world->kill = on;
-        world_decide(world, on ? "kill" : "resume", "operator", "kill_switch", NULL, NULL, NULL, NULL);
-        world_advance(world);
+        if (on || sal_campaign_runs(world->state)) {
+                world_decide(world, on ? "kill" : "resume", "operator", "kill_switch", NULL, NULL, NULL, NULL);
+                world_advance(world);
+        }
         journal_write(world->journal, (struct sal_event){.type = SAL_JOURNAL_ADMIN},
                       json_pack("{s:s, s:s}", "operator", "ann", "act", on ? "kill_switch.on" : "kill_switch.off"));
 }

@@ -137,6 +137,9 @@ static void pauses_operators_halts_and_kills_come_out_again(void **state) {
         world_kill(&world, true);
         world_settle(&world, 24, SAL_EVENT_REPORT_HEALTHY);
         world_kill(&world, false);
+        world_act(&world, "pause", SAL_ACT_PAUSE);
+        world_kill(&world, true);
+        world_kill(&world, false); /* it stays paused */
         world_act(&world, "halt", SAL_ACT_HALT);
         for (size_t n = 25; n < 30; n++)
                 world_settle(&world, n, n < 28 ? SAL_EVENT_RECALLED : SAL_EVENT_REPORT_FAILED);
@@ -147,6 +150,28 @@ static void pauses_operators_halts_and_kills_come_out_again(void **state) {
         world_act(&world, "withdraw", SAL_ACT_WITHDRAW);
         assert_agrees(journal, 3);
         world_done(&world);
+}
+
+/* At its end the kill switch says resumed of what runs again, and of nothing else. */
+static void the_end_of_the_kill_switch_is_told_of_what_runs(void **state) {
+        struct journal *journal = *state;
+        struct world world;
+        struct sal_plan plan = plan_of(0);
+        for (int paused = 1; paused >= 0; paused--) {
+                json_array_clear(journal->lines);
+                journal->seq = 0;
+                world_start(&world, journal, "killed", &plan);
+                if (paused)
+                        world_act(&world, "pause", SAL_ACT_PAUSE);
+                world_kill(&world, true);
+                journal_write(journal, (struct sal_event){.type = SAL_JOURNAL_ADMIN},
+                              json_pack("{s:s, s:s}", "operator", "ann", "act", "kill_switch.off"));
+                if (paused)
+                        assert_agrees(journal, 0);
+                else
+                        assert_disagrees(journal, journal->seq, "the kill switch goes off, and no decision says so");
+                world_done(&world);
+        }
 }
 
 /* An operator halts, and what comes in then is evidence enough: the engine's decision stands without a state. */
@@ -192,6 +217,7 @@ int main(void) {
                 story(a_block_halts_after_a_good_history),
                 story(resumes_begin_anew),
                 story(pauses_operators_halts_and_kills_come_out_again),
+                story(the_end_of_the_kill_switch_is_told_of_what_runs),
                 story(a_halt_that_stands_already_comes_out_again),
                 story(later_attempts_weigh_nothing),
         };

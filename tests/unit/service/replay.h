@@ -54,7 +54,9 @@ static inline int64_t int_in(const json_t *object, const char *key) {
 
 static inline bool replay_collect(void *arg, const struct sal_journal_entry *entry) {
         struct replay *replay = arg;
-        if (!entry->campaign || strcmp(entry->campaign, replay->id) != 0 || entry->version != replay->version)
+        bool kill_switch = !entry->campaign && entry->detail && strstr(entry->detail, "\"act\":\"kill_switch.");
+        if (!kill_switch &&
+            (!entry->campaign || strcmp(entry->campaign, replay->id) != 0 || entry->version != replay->version))
                 return true;
         assert_true(replay->count < REPLAY_MAX && entry->offer_row < REPLAY_OFFERS);
         replay->entries[replay->count++] =
@@ -230,6 +232,13 @@ static inline void replay_decision(struct replay *replay, const struct replay_en
         }
 }
 
+/* Whom the kill switch does not let run again has no decision about it. */
+static inline void replay_admin(struct replay *replay, const json_t *detail) {
+        const char *act = text_in(detail, "act");
+        if (strncmp(act, "kill_switch.", 12) == 0)
+                replay->kill_switch = strcmp(act, "kill_switch.on") == 0;
+}
+
 static inline void replay_limits(struct replay *replay, const json_t *limits) {
         json_decref(replay->opens);
         replay->opens = json_incref(json_object_get(limits, "opens"));
@@ -273,7 +282,9 @@ static inline bool replay_campaign(void *arg, const struct sal_campaign_row *row
                         replay_decision(replay, entry);
                 else if (entry->type == SAL_JOURNAL_ADMIN && json_object_get(entry->detail, "limits"))
                         replay_limits(replay, json_object_get(entry->detail, "limits"));
-                else if (entry->type != SAL_JOURNAL_REPORT && entry->type != SAL_JOURNAL_ADMIN)
+                else if (entry->type == SAL_JOURNAL_ADMIN)
+                        replay_admin(replay, entry->detail);
+                else if (entry->type != SAL_JOURNAL_REPORT)
                         replay_outcome(replay, entry);
                 if (entry->type != SAL_JOURNAL_STATE)
                         replay_ask_advance(replay, entry->at_ms);

@@ -299,7 +299,11 @@ static void a_crash_at_every_step(void **state) {
                         kill_switch(w, true);
                         check_restart(w);
                         assert_told(poll(w, .machine = "m-0001"), "kill_switch");
+                        int64_t resumed = verdicts(w, "fix", "resume");
                         kill_switch(w, false);
+                        /* Nobody says resumed of what stays paused, halted or withdrawn. */
+                        bool runs = steps[n].state && strcmp(steps[n].state, "active") == 0;
+                        assert_int_equal(verdicts(w, "fix", "resume"), resumed + runs);
                         check_restart(w);
                 }
         }
