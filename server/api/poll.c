@@ -316,6 +316,7 @@ void sal_api_poll(struct sal_http_request *request) {
         held->call.api = sal_http_plane_data(request);
         held->call.request = request;
         held->wait_seconds = preferred_wait(request);
+        held->poll.waits = held->wait_seconds > 0;
         held->poll.arrived_ms = sal_clock_wall_ms();
         held->due_mono_ms = sal_clock_mono_ms() + held->wait_seconds * 1000;
         consider(held);

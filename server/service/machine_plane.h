@@ -49,6 +49,8 @@ struct sal_poll {
         size_t report_count;
         struct sal_report reports[SAL_POLL_REPORTS_MAX];
         bool reports_taken; /* by an earlier visit to the ledger: a held poll comes back without them */
+        bool waits;         /* it will be held unless it gets an offer: worth finding out for whose slot it waits */
+        struct sal_limits *asked; /* the ledger said whether its labels fit these; a reference, or NULL */
         /* Answer. */
         struct sal_answer answer;
         char detail[160];
@@ -56,7 +58,8 @@ struct sal_poll {
         int64_t offer_row; /* 0: none */
         int64_t attempt;
         struct sal_launch *launch;    /* of the offer; a reference */
-        struct sal_launch *waits_for; /* with in_flight_cap: whose slot it waits for; a reference */
+        struct sal_launch *waits_for; /* with in_flight_cap: whose slot it waits for; a reference. NULL: nobody's, or
+                                       * only the ledger would know */
 };
 
 void sal_poll_done(struct sal_poll *poll);

@@ -14,7 +14,9 @@ void sal_poll_done(struct sal_poll *poll) {
                 sal_report_done(&poll->reports[i]);
         sal_launch_unref(poll->launch);
         sal_launch_unref(poll->waits_for);
+        sal_limits_unref(poll->asked);
         poll->waits_for = NULL;
+        poll->asked = NULL;
         poll->facts = NULL;
         poll->facts_text = NULL;
         poll->launch = NULL;
@@ -61,14 +63,37 @@ static struct sal_candidate candidate_of(const struct sal_service *service, cons
         return candidate;
 }
 
-/* Where labels say whether an operator's limits leave the machine out, only the ledger knows. In a ring that is shut it
- * waits in either case. */
+/* Where labels say whether an operator's limits leave the machine out, only the ledger knows. */
 static bool labels_decide(const struct sal_snapshot *snapshot, const struct sal_poll *poll) {
-        const struct sal_answer *answer = &poll->answer;
-        bool decide = false;
-        if (answer->reason == SAL_REASON_OFFERED || answer->reason == SAL_REASON_IN_FLIGHT_CAP)
-                sal_limits_may_reach(snapshot->campaigns[answer->candidate].limits, poll->machine_id, &decide);
+        bool decide;
+        sal_limits_may_reach(snapshot->campaigns[poll->answer.candidate].limits, poll->machine_id, &decide);
         return decide;
+}
+
+/* That is worth a visit when an offer could be made, not when there is room for nobody: behind a full cap a fleet may
+ * wait, and would all come. One that will be held comes once for these limits, so that it is woken by the right slots.
+ */
+static bool labels_matter(const struct sal_snapshot *snapshot, struct sal_poll *poll) {
+        enum sal_reason reason = poll->answer.reason;
+        if ((reason != SAL_REASON_OFFERED && reason != SAL_REASON_IN_FLIGHT_CAP) || !labels_decide(snapshot, poll))
+                return false;
+        if (reason == SAL_REASON_OFFERED)
+                return true;
+        struct sal_limits *limits = snapshot->campaigns[poll->answer.candidate].limits;
+        if (!poll->waits || poll->asked == limits)
+                return false;
+        sal_limits_unref(poll->asked);
+        poll->asked = sal_limits_ref(limits);
+        return true;
+}
+
+/* For whose slot it waits; where labels decide, what the ledger said stays. */
+static void wait_for_slot(const struct sal_snapshot *snapshot, struct sal_poll *poll) {
+        struct sal_launch *launch = NULL;
+        if (poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP)
+                launch = snapshot->campaigns[poll->answer.candidate].launch;
+        if (launch != poll->waits_for)
+                wait_for(poll, launch && !labels_decide(snapshot, poll) ? launch : NULL);
 }
 
 /* The answer, and a slot if it is an offer; false: the ledger has to be asked. */
@@ -78,7 +103,7 @@ static bool answer_fast(const struct sal_snapshot *snapshot, struct sal_poll *po
                 .machine_id = poll->machine_id, .reason = poll->reason, .facts = poll->facts, .repeat = -1};
         for (;;) {
                 poll->answer = sal_answer(snapshot->kill_switch, &asker, candidates, count, now_ms);
-                if (labels_decide(snapshot, poll))
+                if (labels_matter(snapshot, poll))
                         return false;
                 if (!poll->answer.offer)
                         return true;
@@ -106,8 +131,7 @@ bool sal_poll_fast(struct sal_service *service, const struct sal_snapshot *snaps
         }
         if (!answer_fast(snapshot, poll, candidates, count, now_ms))
                 return false;
-        if (poll->answer.reason == SAL_REASON_IN_FLIGHT_CAP)
-                wait_for(poll, snapshot->campaigns[poll->answer.candidate].launch);
+        wait_for_slot(snapshot, poll);
         tell(poll, candidates);
         return true;
 }

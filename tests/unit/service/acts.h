@@ -17,6 +17,7 @@ struct ask {
         bool anonymous;     /* without a credential */
         int64_t generation; /* with a machine token of this generation, instead of a certificate */
         int64_t reports;    /* a report goes with it: of this offer, */
+        bool waits;         /* it will be held */
         const char *stage;  /* with this stage, */
         const char *report_boot;
 };
@@ -44,8 +45,10 @@ static inline void fill_report(struct sal_report *report, int64_t offer, const c
 }
 
 static inline void fill_poll(struct sal_poll *poll, const struct ask *ask) {
-        *poll = (struct sal_poll){
-                .reason = ask->reason, .can_healthy = ask->can_healthy, .volume_locked = ask->volume_locked};
+        *poll = (struct sal_poll){.reason = ask->reason,
+                                  .can_healthy = ask->can_healthy,
+                                  .volume_locked = ask->volume_locked,
+                                  .waits = ask->waits};
         snprintf(poll->machine_id, sizeof poll->machine_id, "%s", ask->machine);
         snprintf(poll->boot_id, sizeof poll->boot_id, "%s", ask->boot ? ask->boot : "boot-1");
         assert_ok(sal_facts_parse_text(ask->facts ? ask->facts : FACTS, &poll->facts));

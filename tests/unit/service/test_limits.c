@@ -200,6 +200,76 @@ static void workers_offer_nothing_that_is_narrowed(void **state) {
         assert_told(worker_poll(w, .machine = "fits-not"), "offered");
 }
 
+/* Pinned ones only the ledger answers. */
+static void know_unpinned(struct world *w, const char *id, const char *more) {
+        char line[240];
+        snprintf(line, sizeof line, "{\"machine_id\":\"%s\",\"facts\":" FACTS "%s}", id, more);
+        import(w, line);
+}
+
+/* Behind a full cap a whole fleet may wait: its labels change nothing, and nobody looks them up. */
+static void behind_a_full_cap_no_labels_are_looked_up(void **state) {
+        struct world *w = *state;
+        know_fleet(w, 200);
+        know_unpinned(w, "fits", ",\"labels\":{\"site\":\"a\"}");
+        start(w, "fix", PLAN(ONE_RING));
+        assert_ok(set(w, "{\"only\":{\"labels\":{\"site\":[\"a\"]}}}"));
+        int64_t offer = offer_to(w, "fits");
+        know_unpinned(w, "fits-too", ",\"labels\":{\"site\":\"a\"}");
+        for (int n = 1; n <= 200; n++) {
+                struct told told = worker_poll(w, .machine = machine_name(n));
+                assert_told(told, "in_flight_cap");
+                assert_true(told.fast);
+        }
+        assert_true(worker_poll(w, .machine = "fits-too").fast);
+        /* Held, each finds out once. */
+        assert_told(worker_poll(w, .machine = "fits-too", .waits = true), "in_flight_cap");
+        assert_told(worker_poll(w, .machine = "m-1", .waits = true), "ring_not_open");
+        assert_true(report(w, "fits", offer, "healthy"));
+        assert_told(worker_poll(w, .machine = "m-1"), "ring_not_open");
+        assert_told(worker_poll(w, .machine = "fits-too"), "offered");
+}
+
+static bool ask_fast(struct world *w, struct sal_poll *poll) {
+        return sal_poll_fast(w->service, w->service->snapshots.current, poll, world_wall_ms);
+}
+
+/* While it is held it is asked again with every change; it goes to the ledger once for each set of limits. */
+static void a_held_poll_waits_for_the_right_slots(void **state) {
+        struct world *w = *state;
+        know_unpinned(w, "first", ",\"labels\":{\"site\":\"a\"}");
+        know_unpinned(w, "fits", ",\"labels\":{\"site\":\"a\"}");
+        know_unpinned(w, "fits-not", "");
+        start(w, "fix", PLAN(ONE_RING));
+        assert_ok(set(w, "{\"only\":{\"labels\":{\"site\":[\"a\"]}}}"));
+        offer_to(w, "first");
+        struct sal_poll fits, fits_not;
+        fill_poll(&fits, &(struct ask){.machine = "fits", .waits = true});
+        fill_poll(&fits_not, &(struct ask){.machine = "fits-not", .waits = true});
+        for (int n = 0; n < 3; n++) {
+                assert_int_equal(ask_fast(w, &fits), n > 0);
+                assert_int_equal(ask_fast(w, &fits_not), n > 0);
+                if (n == 0) {
+                        assert_ok(world_run(w, poll_job, &fits));
+                        assert_ok(world_run(w, poll_job, &fits_not));
+                }
+                assert_ptr_equal(fits.waits_for, live_of(w, "fix")->launch);
+                assert_null(fits_not.waits_for);
+        }
+        assert_ok(set(w, "{\"in_flight_max\":1}"));
+        assert_true(ask_fast(w, &fits_not)); /* labels matter no more */
+        assert_ptr_equal(fits_not.waits_for, live_of(w, "fix")->launch);
+        assert_ok(set(w, "{\"only\":{\"labels\":{\"site\":[\"b\"]}}}"));
+        assert_false(ask_fast(w, &fits)); /* other limits */
+        assert_ok(world_run(w, poll_job, &fits));
+        assert_null(fits.waits_for);
+        assert_ok(life(w, SAL_LIFE_PAUSE, "fix"));
+        assert_true(ask_fast(w, &fits));
+        assert_null(fits.waits_for);
+        sal_poll_done(&fits);
+        sal_poll_done(&fits_not);
+}
+
 /* A list of names the workers can read themselves. */
 static void workers_answer_whom_a_list_leaves_out(void **state) {
         struct world *w = *state;
@@ -280,11 +350,18 @@ static void labels_may_change(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(a_draft_keeps_them_until_it_starts),     TEST(a_dropped_draft_takes_them_along),
-                TEST(what_is_refused_changes_nothing),        TEST(what_has_ended_is_not_limited_while_an_offer_is_out),
-                TEST(what_cannot_be_found_out_takes_a_grant), TEST(workers_offer_nothing_that_is_narrowed),
-                TEST(workers_answer_whom_a_list_leaves_out),  TEST(workers_keep_to_windows),
-                TEST(anonymous_machines_are_on_no_list),      TEST(labels_may_change),
+                TEST(a_draft_keeps_them_until_it_starts),
+                TEST(a_dropped_draft_takes_them_along),
+                TEST(what_is_refused_changes_nothing),
+                TEST(what_has_ended_is_not_limited_while_an_offer_is_out),
+                TEST(what_cannot_be_found_out_takes_a_grant),
+                TEST(workers_offer_nothing_that_is_narrowed),
+                TEST(behind_a_full_cap_no_labels_are_looked_up),
+                TEST(a_held_poll_waits_for_the_right_slots),
+                TEST(workers_answer_whom_a_list_leaves_out),
+                TEST(workers_keep_to_windows),
+                TEST(anonymous_machines_are_on_no_list),
+                TEST(labels_may_change),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
