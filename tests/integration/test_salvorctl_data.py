@@ -61,6 +61,12 @@ def test_machines_as_csv_do_no_harm_in_a_spreadsheet(fake, made):
     assert told[0] == "m1" and told[-1] == "'=1+1,\"x\"\\x1b"
 
 
+def test_a_list_has_one_form(fake, made):
+    done = ctl("-C", made, "machine", "list", "--csv", "--json")
+    assert done.returncode == 2 and "--csv and --json exclude each other" in done.stderr
+    assert not fake.seen
+
+
 def test_policy_comes_from_the_server_else_from_the_folder(fake, made):
     text = (made / "trust-policy.json").read_bytes()
     fake.routes["GET", "/api/v1/trust/policy"] = (200, text)

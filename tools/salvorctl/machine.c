@@ -107,6 +107,8 @@ static enum sal_status run_list(struct sal_ctl *ctl, struct sal_err *reterr) {
         sal_autobuf struct sal_buf query = SAL_BUF_INIT;
         sal_autojson json_t *items = NULL;
         bool more = false;
+        if (ctl->json && sal_ctl_has(ctl, SAL_OPT_CSV))
+                return sal_fail(reterr, SAL_E_USAGE, "--csv and --json exclude each other");
         enum sal_status status = sal_ctl_int(ctl, SAL_OPT_LIMIT, 1, 10000000, &limit, reterr);
         if (!status)
                 status = make_query(ctl, &query, reterr);
