@@ -171,8 +171,18 @@ static enum sal_status set_option(struct sal_ctl *ctl, size_t option, const char
         return SAL_OK;
 }
 
-/* One long option; *inout_at moves on when its value is the next word. */
-static enum sal_status take_long(struct sal_ctl *ctl, int argc, char **argv, int *inout_at, struct sal_err *reterr) {
+/* What an option is for this command. */
+static struct sal_option_words words_of(const struct sal_command *command, enum sal_option option) {
+        for (const struct sal_option_words *words = command->words; words && words->help; words++)
+                if (words->option == option)
+                        return *words;
+        return (struct sal_option_words){option, option_rows[option].value, option_rows[option].help};
+}
+
+/* One long option; *inout_at moves on when its value is the next word. ret_lacking: the option that has none; which
+ * value it needs, only the command tells. */
+static enum sal_status take_long(struct sal_ctl *ctl, int argc, char **argv, int *inout_at,
+                                 enum sal_option *ret_lacking, struct sal_err *reterr) {
         const char *name = argv[*inout_at] + 2;
         size_t len = strcspn(name, "=");
         const char *value = name[len] ? name + len + 1 : NULL;
@@ -190,8 +200,10 @@ static enum sal_status take_long(struct sal_ctl *ctl, int argc, char **argv, int
                 if (!row->value)
                         return value ? sal_fail(reterr, SAL_E_USAGE, "--%s takes no value", row->name)
                                      : set_option(ctl, i, "", reterr);
-                if (!value && *inout_at + 1 >= argc)
-                        return sal_fail(reterr, SAL_E_USAGE, "--%s needs a value: %s", row->name, row->value);
+                if (!value && *inout_at + 1 >= argc) {
+                        *ret_lacking = (enum sal_option)i;
+                        value = "";
+                }
                 return set_option(ctl, i, value ? value : argv[++*inout_at], reterr);
         }
         return sal_fail(reterr, SAL_E_USAGE, "there is no option --%.*s", (int)(len > 64 ? 64 : len), name);
@@ -199,7 +211,7 @@ static enum sal_status take_long(struct sal_ctl *ctl, int argc, char **argv, int
 
 /* Splits the words: options into *ctl, everything else into words. */
 static enum sal_status split(struct sal_ctl *ctl, int argc, char **argv, const char **words, size_t room,
-                             size_t *ret_count, struct sal_err *reterr) {
+                             size_t *ret_count, enum sal_option *ret_lacking, struct sal_err *reterr) {
         bool options_end = false;
         size_t count = 0;
         for (int i = 1; i < argc; i++) {
@@ -212,7 +224,7 @@ static enum sal_status split(struct sal_ctl *ctl, int argc, char **argv, const c
                 } else if (strcmp(word, "--") == 0) {
                         options_end = true;
                 } else if (strncmp(word, "--", 2) == 0) {
-                        status = take_long(ctl, argc, argv, &i, reterr);
+                        status = take_long(ctl, argc, argv, &i, ret_lacking, reterr);
                 } else if (strncmp(word, "-C", 2) == 0) {
                         if (!word[2] && i + 1 >= argc)
                                 return sal_fail(reterr, SAL_E_USAGE, "-C needs a folder");
@@ -231,16 +243,19 @@ static enum sal_status split(struct sal_ctl *ctl, int argc, char **argv, const c
         return SAL_OK;
 }
 
-static enum sal_status check_use(const struct sal_ctl *ctl, struct sal_err *reterr) {
+static enum sal_status check_use(const struct sal_ctl *ctl, enum sal_option lacking, struct sal_err *reterr) {
         const struct sal_command *command = ctl->command;
         char name[96];
         command_name(command, name, sizeof name);
         for (size_t i = 0; i < SAL_OPT_COUNT; i++) {
                 if (ctl->options[i] && !(command->options & SAL_BIT(i)))
                         return sal_fail(reterr, SAL_E_USAGE, "\"%s\" takes no --%s", name, option_rows[i].name);
+                const char *value = words_of(command, (enum sal_option)i).value;
                 if (!ctl->options[i] && (command->required & SAL_BIT(i)))
                         return sal_fail(reterr, SAL_E_USAGE, "\"%s\" needs --%s %s", name, option_rows[i].name,
-                                        option_rows[i].value ? option_rows[i].value : "");
+                                        value ? value : "");
+                if (i == lacking)
+                        return sal_fail(reterr, SAL_E_USAGE, "--%s needs a value: %s", option_rows[i].name, value);
         }
         if (ctl->arg_count < command->min_args)
                 return sal_fail(reterr, SAL_E_USAGE, "\"%s\" needs %s", name, command->args);
@@ -253,7 +268,8 @@ static enum sal_status check_use(const struct sal_ctl *ctl, struct sal_err *rete
 enum sal_status sal_ctl_parse(struct sal_ctl *ctl, int argc, char **argv, struct sal_err *reterr) {
         const char *words[2 + SAL_CTL_MAX_ARGS];
         size_t count = 0, used = 0;
-        enum sal_status status = split(ctl, argc, argv, words, SAL_ARRAY_LEN(words), &count, reterr);
+        enum sal_option lacking = SAL_OPT_COUNT;
+        enum sal_status status = split(ctl, argc, argv, words, SAL_ARRAY_LEN(words), &count, &lacking, reterr);
         if (status)
                 return status;
         if (count == 0) {
@@ -273,7 +289,7 @@ enum sal_status sal_ctl_parse(struct sal_ctl *ctl, int argc, char **argv, struct
         }
         if (ctl->help || ctl->version)
                 return SAL_OK;
-        status = check_use(ctl, reterr);
+        status = check_use(ctl, lacking, reterr);
         if (status) {
                 char name[96];
                 command_name(ctl->command, name, sizeof name);
@@ -309,16 +325,11 @@ void sal_ctl_print_usage(FILE *stream) {
 }
 
 static void print_option(FILE *stream, const struct sal_command *command, enum sal_option option) {
-        const struct option_row *row = &option_rows[option];
-        const char *value = row->value, *help = row->help;
-        for (const struct sal_option_words *words = command->words; words && words->help; words++)
-                if (words->option == option) {
-                        value = words->value;
-                        help = words->help;
-                }
+        const struct sal_option_words words = words_of(command, option);
         char left[48], text[256];
-        snprintf(left, sizeof left, "--%s%s%s", row->name, value ? " " : "", value ? value : "");
-        snprintf(text, sizeof text, "%s%s", help, command->required & SAL_BIT(option) ? " (required)" : "");
+        snprintf(left, sizeof left, "--%s%s%s", option_rows[option].name, words.value ? " " : "",
+                 words.value ? words.value : "");
+        snprintf(text, sizeof text, "%s%s", words.help, command->required & SAL_BIT(option) ? " (required)" : "");
         sal_help_row(stream, OPTION_COLUMN, left, text);
 }
 

@@ -30,7 +30,8 @@ enum sal_status sal_ctl_campaign_name(const char *name, struct sal_ctl_campaign 
         char *end = NULL;
         errno = 0;
         ret->version = strtoll(at + 1, &end, 10);
-        if (errno || !at[1] || *end || ret->version < 1 || ret->version > INT32_MAX)
+        /* As it is printed: neither 01 nor +1. */
+        if (errno || at[1] < '1' || at[1] > '9' || *end || ret->version > INT32_MAX)
                 return sal_fail(reterr, SAL_E_USAGE, "\"%.80s\": behind the @ stands a version, 1 to 2147483647", name);
         return SAL_OK;
 }
