@@ -328,9 +328,9 @@ static void a_repeated_late_healthy_brings_nobody_back(void **state) {
         assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_BACK);
         pass(w, MINUTE);
         poll(w, .machine = "m-1", .boot = "boot-2");
-        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_NEEDS_HANDS);
+        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_RECOVERING);
         assert_false(report_from(w, "m-1", offer, "healthy", "full-system", NULL));
-        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_NEEDS_HANDS);
+        assert_int_equal(sql_int(w, "SELECT standing FROM machine WHERE id = 'm-1'"), SAL_STANDING_RECOVERING);
 }
 
 #define PLAYED(name) cmocka_unit_test_setup_teardown(name, world_setup, world_done)
