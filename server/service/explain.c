@@ -240,8 +240,7 @@ static enum sal_status gather_campaign(struct sal_explanation *explanation, size
 static void show_drills_given_back(struct sal_survey *survey) {
         for (size_t i = 0; i < survey->offers.count; i++) {
                 struct sal_offer *offer = &survey->offers.items[i];
-                const struct sal_live *live = sal_engine_by_row(survey->service->engine, offer->campaign_row);
-                if (offer->state != SAL_OFFER_OFFERED || !live || !live->launch->campaign->drill)
+                if (!sal_offer_gives_way(survey->service->engine, offer))
                         continue;
                 offer->state = SAL_OFFER_RECALLED;
                 offer->cause = SAL_CAUSE_SUPERSEDED;

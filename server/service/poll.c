@@ -204,15 +204,13 @@ static enum sal_status settle_one(struct poll_work *work, struct sal_offer *offe
         return sal_machine_settle(work->engine, work->tx, &work->machine, offer, event, SAL_CAUSE_NONE, &changed);
 }
 
-/* A drill never stands in the way of a rescue: a machine that asks in earnest gives its drill back. */
+/* A machine that asks in earnest gives its drill back. */
 static enum sal_status end_drill(struct poll_work *work) {
         enum sal_status status = SAL_OK;
         for (size_t i = 0; !status && i < work->survey.offers.count; i++) {
                 struct sal_offer *offer = &work->survey.offers.items[i];
-                const struct sal_live *live = sal_engine_by_row(work->engine, offer->campaign_row);
                 bool changed;
-                if (work->poll->reason != SAL_POLL_DRILL && live && live->launch->campaign->drill &&
-                    offer->state == SAL_OFFER_OFFERED)
+                if (work->poll->reason != SAL_POLL_DRILL && sal_offer_gives_way(work->engine, offer))
                         status = sal_machine_settle(work->engine, work->tx, &work->machine, offer, SAL_EVENT_RECALLED,
                                                     SAL_CAUSE_SUPERSEDED, &changed);
         }
@@ -342,8 +340,6 @@ enum sal_status sal_poll_run(struct sal_service *service, struct sal_tx *tx, str
                 sal_machine_admit(service, tx, poll->machine_id, &poll->identity, &work.machine, reterr);
         if (!status)
                 status = sal_machine_adopt(work.engine, tx, &work.machine, &poll->identity);
-        if (!status)
-                status = sal_machine_recall_due(work.engine, tx, &work.machine);
         for (size_t i = 0; !status && !poll->reports_taken && i < poll->report_count; i++) {
                 if (!poll->reports[i].valid)
                         continue;

@@ -48,6 +48,11 @@ enum sal_status sal_offer_touched(struct sal_tx *tx, const struct sal_offer *off
         return SAL_OK;
 }
 
+bool sal_offer_gives_way(const struct sal_engine *engine, const struct sal_offer *offer) {
+        const struct sal_live *live = sal_engine_by_row((struct sal_engine *)engine, offer->campaign_row);
+        return offer->state == SAL_OFFER_OFFERED && live && live->launch->campaign->drill;
+}
+
 static enum sal_status undone_reached(struct sal_survey *survey, const char *undone_id, bool *ret) {
         enum sal_status status = SAL_OK;
         *ret = false;

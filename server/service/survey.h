@@ -32,6 +32,10 @@ struct sal_survey {
 enum sal_status sal_offer_touched(struct sal_tx *tx, const struct sal_offer *offer, const struct sal_machine *machine,
                                   const char *campaign_id, bool *ret);
 
+/* A drill never stands in the way of a rescue: whether this is an offer of one, which a machine that asks in earnest
+ * gives back. */
+bool sal_offer_gives_way(const struct sal_engine *engine, const struct sal_offer *offer);
+
 /* Reads the machine's offers (again). */
 enum sal_status sal_survey_offers(struct sal_survey *survey);
 /* Fills lives, candidates and asker from the offers that were read. */
