@@ -248,8 +248,11 @@ static enum sal_status release_cohort(const struct life *life, struct sal_live *
         if (status == SAL_E_NOT_FOUND)
                 return sal_fail_at(life->reterr, SAL_E_CONFLICT, "/cohort", "no cohort \"%.100s\" is held",
                                    life->cohort);
-        if (status)
-                return sal_fail_at(life->reterr, SAL_E_CONFLICT, "/cohort", "no further cohort number is left");
+        if (status) {
+                sal_fail_at(life->reterr, SAL_E_CONFLICT, "/cohort", "no further cohort number is left");
+                sal_err_hint(life->reterr, "a new version of the campaign counts from 1, and holds nobody");
+                return SAL_E_CONFLICT;
+        }
         live->dirty = true;
         life->engine->publish = true;
         sal_population_restart(live);
