@@ -2,16 +2,11 @@
 #include "model/limits.h"
 
 #include "model/campaign.h"
+#include "model/windows.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MINUTES_PER_DAY = 24 * 60, MINUTES_PER_WEEK = 7 * MINUTES_PER_DAY, WEEK_WORDS = (MINUTES_PER_WEEK + 63) / 64 };
-
-static const int64_t MS_PER_MINUTE = 60000;
-static const int64_t EPOCH_WEEKDAY = 3; /* 1970-01-01 was a Thursday, weeks begin on Monday */
-static const char *const day_names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 
 /* One label that a machine must have, with one of these values (sorted). */
 struct label {
@@ -29,9 +24,8 @@ struct sal_limits {
         size_t machine_count;
         const char **machines; /* sorted */
         bool narrows;
-        bool windows;
-        uint64_t week[WEEK_WORDS]; /* a bit for each minute of the week: offers may be made */
-        json_t *source;            /* from which every string is borrowed */
+        struct sal_windows windows;
+        json_t *source; /* from which every string is borrowed */
 };
 
 struct sal_limits *sal_limits_ref(struct sal_limits *limits) {
@@ -174,90 +168,6 @@ static enum sal_status parse_only(const struct sal_json_at *at, struct sal_limit
         return status ? status : parse_machines(&only, limits, reterr);
 }
 
-/* "HH:MM" -> minutes, at most `max`. */
-static enum sal_status parse_clock(const struct sal_json_at *at, const char *key, int max, int *ret,
-                                   struct sal_err *reterr) {
-        const char *text = NULL;
-        enum sal_status status = sal_json_string(at, key, true, 0, 64, &text, reterr);
-        if (status)
-                return status;
-        static const char form[] = "00:00";
-        bool good = strlen(text) == sizeof form - 1;
-        for (size_t i = 0; good && form[i]; i++)
-                good = form[i] == ':' ? text[i] == ':' : text[i] >= '0' && text[i] <= '9';
-        int hour = good ? (text[0] - '0') * 10 + (text[1] - '0') : 0;
-        int minute = good ? (text[3] - '0') * 10 + (text[4] - '0') : 0;
-        if (!good || minute > 59 || hour * 60 + minute > max)
-                return sal_json_fail(at, key, SAL_E_INVALID, reterr, "\"%s\" must be a time of day, 00:00 to %02d:%02d",
-                                     key, max / 60, max % 60);
-        *ret = hour * 60 + minute;
-        return SAL_OK;
-}
-
-static int day_index(const char *name) {
-        for (int i = 0; name && i < (int)SAL_ARRAY_LEN(day_names); i++) {
-                if (strcmp(day_names[i], name) == 0)
-                        return i;
-        }
-        return -1;
-}
-
-/* The days on which the window begins, a bit for each. */
-static enum sal_status parse_days(const struct sal_json_at *window, unsigned *ret, struct sal_err *reterr) {
-        struct sal_json_at days = {0};
-        enum sal_status status = sal_json_array(window, "days", false, 1, 7, &days, reterr);
-        *ret = days.value ? 0 : 0x7f;
-        for (size_t i = 0; !status && i < json_array_size(days.value); i++) {
-                struct sal_json_at element = sal_json_element(&days, i);
-                int day = day_index(json_string_value(element.value));
-                if (day < 0)
-                        return sal_json_fail(&element, NULL, SAL_E_INVALID, reterr,
-                                             "must be one of mon, tue, wed, thu, fri, sat and sun");
-                *ret |= 1u << day;
-        }
-        return status;
-}
-
-static enum sal_status parse_window(const struct sal_json_at *window, struct sal_limits *limits,
-                                    struct sal_err *reterr) {
-        static const char *const known[] = {"days", "from", "to", NULL};
-        unsigned days = 0;
-        int from = 0, to = 0;
-        enum sal_status status = sal_json_only(window, known, reterr);
-        if (status || (status = parse_days(window, &days, reterr)) ||
-            (status = parse_clock(window, "from", MINUTES_PER_DAY - 1, &from, reterr)) ||
-            (status = parse_clock(window, "to", MINUTES_PER_DAY, &to, reterr)))
-                return status;
-        if (from == to) {
-                sal_json_fail(window, "to", SAL_E_INVALID, reterr, "\"to\" must differ from \"from\"");
-                sal_err_hint(reterr, "a whole day is from 00:00 to 24:00");
-                return SAL_E_INVALID;
-        }
-        int length = to > from ? to - from : MINUTES_PER_DAY - from + to;
-        for (int day = 0; day < 7; day++) {
-                if (!(days & 1u << day))
-                        continue;
-                for (int i = 0; i < length; i++) {
-                        int minute = (day * MINUTES_PER_DAY + from + i) % MINUTES_PER_WEEK;
-                        limits->week[minute / 64] |= UINT64_C(1) << (minute % 64);
-                }
-        }
-        return SAL_OK;
-}
-
-static enum sal_status parse_windows(const struct sal_json_at *at, struct sal_limits *limits, struct sal_err *reterr) {
-        struct sal_json_at windows = {0};
-        enum sal_status status = sal_json_array(at, "windows", false, 1, SAL_LIMITS_WINDOWS_MAX, &windows, reterr);
-        if (status || !windows.value)
-                return status;
-        limits->windows = true;
-        for (size_t i = 0; !status && i < json_array_size(windows.value); i++) {
-                struct sal_json_at window = sal_json_element(&windows, i);
-                status = parse_window(&window, limits, reterr);
-        }
-        return status;
-}
-
 /* What was read, of which the strings are borrowed from here on, with no member that limits nothing. */
 static struct sal_limits *limits_new(const json_t *value) {
         struct sal_limits *limits = calloc(1, sizeof *limits);
@@ -292,7 +202,7 @@ enum sal_status sal_limits_parse(const struct sal_json_at *at, const struct sal_
         if ((status = sal_json_int(&here, "in_flight_max", false, 1, SAL_LIMITS_IN_FLIGHT_MAX, &limits->in_flight_max,
                                    reterr)) ||
             (status = parse_opens(&here, plan, limits, reterr)) || (status = parse_only(&here, limits, reterr)) ||
-            (status = parse_windows(&here, limits, reterr)))
+            (status = sal_windows_parse(&here, "windows", &limits->windows, reterr)))
                 return status;
         *ret = json_object_size(limits->source) ? SAL_STEAL(limits) : NULL;
         return SAL_OK;
@@ -344,25 +254,15 @@ static bool reach_within(const struct sal_limits *a, const struct sal_limits *b)
         return true;
 }
 
-static bool windows_within(const struct sal_limits *a, const struct sal_limits *b) {
-        if (!b || !b->windows)
-                return true;
-        for (int minute = 0; minute < MINUTES_PER_WEEK; minute++) {
-                uint64_t bit = UINT64_C(1) << (minute % 64);
-                if (!(b->week[minute / 64] & bit) && (!a || !a->windows || a->week[minute / 64] & bit))
-                        return false;
-        }
-        return true;
-}
-
 bool sal_limits_within(const struct sal_limits *a, const struct sal_limits *b) {
+        static const struct sal_windows always = {0};
         if (sal_limits_in_flight_max(a) > sal_limits_in_flight_max(b))
                 return false;
         for (size_t ring = 0; ring < SAL_PLAN_MAX_RINGS; ring++) {
                 if (sal_limits_opens_ms(a, ring) < sal_limits_opens_ms(b, ring))
                         return false;
         }
-        return reach_within(a, b) && windows_within(a, b);
+        return reach_within(a, b) && sal_windows_within(a ? &a->windows : &always, b ? &b->windows : &always);
 }
 
 bool sal_limits_same_reach(const struct sal_limits *a, const struct sal_limits *b) {
@@ -384,7 +284,7 @@ bool sal_limits_narrows(const struct sal_limits *limits) {
 }
 
 bool sal_limits_has_windows(const struct sal_limits *limits) {
-        return limits && limits->windows;
+        return limits && limits->windows.any;
 }
 
 bool sal_limits_may_reach(const struct sal_limits *limits, const char *machine_id, bool *ret_labels_decide) {
@@ -415,40 +315,16 @@ bool sal_limits_reach_text(const struct sal_limits *limits, const char *machine_
         return sal_limits_reach(limits, machine_id, value);
 }
 
-static bool open_at(const struct sal_limits *limits, int minute) {
-        return limits->week[minute / 64] >> (minute % 64) & 1;
-}
-
-/* The minute in its week, and the time at which it began. */
-static int minute_of_week(int64_t now_ms, int64_t *ret_began_ms) {
-        int64_t within_ms = (now_ms % MS_PER_MINUTE + MS_PER_MINUTE) % MS_PER_MINUTE;
-        int64_t minutes = (now_ms - within_ms) / MS_PER_MINUTE % MINUTES_PER_WEEK;
-        *ret_began_ms = now_ms - within_ms;
-        return (int)((minutes + EPOCH_WEEKDAY * MINUTES_PER_DAY + MINUTES_PER_WEEK) % MINUTES_PER_WEEK);
-}
-
 bool sal_limits_window_open(const struct sal_limits *limits, int64_t now_ms) {
-        int64_t began_ms;
-        return !sal_limits_has_windows(limits) || open_at(limits, minute_of_week(now_ms, &began_ms));
-}
-
-/* When the windows are next open (or shut), at most a week ahead; `none` when that is never. */
-static int64_t next_ms(const struct sal_limits *limits, int64_t now_ms, bool open, int64_t none) {
-        int64_t began_ms;
-        int minute = minute_of_week(now_ms, &began_ms);
-        for (int ahead = 1; ahead <= MINUTES_PER_WEEK; ahead++) {
-                if (open_at(limits, (minute + ahead) % MINUTES_PER_WEEK) == open)
-                        return began_ms + ahead * MS_PER_MINUTE;
-        }
-        return none;
+        return !limits || sal_windows_open(&limits->windows, now_ms);
 }
 
 int64_t sal_limits_window_opens_ms(const struct sal_limits *limits, int64_t now_ms) {
-        return sal_limits_window_open(limits, now_ms) ? now_ms : next_ms(limits, now_ms, true, INT64_MAX);
+        return sal_limits_window_open(limits, now_ms) ? now_ms : sal_windows_next_ms(&limits->windows, now_ms, true);
 }
 
 int64_t sal_limits_window_closes_ms(const struct sal_limits *limits, int64_t now_ms) {
         if (!sal_limits_has_windows(limits))
                 return INT64_MAX;
-        return sal_limits_window_open(limits, now_ms) ? next_ms(limits, now_ms, false, INT64_MAX) : now_ms;
+        return sal_limits_window_open(limits, now_ms) ? sal_windows_next_ms(&limits->windows, now_ms, false) : now_ms;
 }

@@ -20,7 +20,6 @@ enum {
         SAL_LIMITS_LABELS_MAX = 16, /* names; each with 1..64 values */
         SAL_LIMITS_LABEL_VALUES_MAX = 64,
         SAL_LIMITS_MACHINES_MAX = 10000,
-        SAL_LIMITS_WINDOWS_MAX = 32,
         SAL_LIMITS_IN_FLIGHT_MAX = 100000000,
         SAL_LIMITS_MAX_BYTES = 1048576, /* of the JSON text */
 };
@@ -30,10 +29,7 @@ struct sal_limits;
 /* Reads limits; every member is optional, an unknown one is refused, every bound is named in the error.
  * in_flight_max: 1..SAL_LIMITS_IN_FLIGHT_MAX. opens: names rings of `plan` but its first one, which opens with the
  * start. only: at least one of labels (names [a-z0-9_.]{1,32}, values of up to 256 bytes, one of which has to be the
- * machine's) and machines (1..SAL_LIMITS_MACHINES_MAX names). windows: 1..SAL_LIMITS_WINDOWS_MAX; days are those on
- * which a window begins, every day when missing; "from" is 00:00..23:59, "to" 00:00..24:00, and when it is not after
- * "from" the window ends on the next day; "from" equal to "to" is refused. A minute belongs to a window from its
- * beginning to the beginning of "to".
+ * machine's) and machines (1..SAL_LIMITS_MACHINES_MAX names). windows: as windows.h reads them.
  * *ret has one reference; NULL when nothing is limited ({}). Errors: SAL_E_INVALID (with pointer), SAL_E_NOMEM. */
 enum sal_status sal_limits_parse(const struct sal_json_at *at, const struct sal_plan *plan, struct sal_limits **ret,
                                  struct sal_err *reterr);

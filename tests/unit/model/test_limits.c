@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "model/windows.h"
+
 #include "reading.h"
 
 static void nothing_limits_nothing(void **state) {
@@ -227,9 +229,8 @@ static void as_many_as_the_bounds_say_and_no_more(void **state) {
                     "/only/labels/l");
         check_count("{\"only\":{\"machines\":[", "\"m#\"", "]}}", SAL_LIMITS_MACHINES_MAX, NULL);
         check_count("{\"only\":{\"machines\":[", "\"m#\"", "]}}", SAL_LIMITS_MACHINES_MAX + 1, "/only/machines");
-        check_count("{\"windows\":[", "{\"from\":\"00:00\",\"to\":\"01:00\"}", "]}", SAL_LIMITS_WINDOWS_MAX, NULL);
-        check_count("{\"windows\":[", "{\"from\":\"00:00\",\"to\":\"01:00\"}", "]}", SAL_LIMITS_WINDOWS_MAX + 1,
-                    "/windows");
+        check_count("{\"windows\":[", "{\"from\":\"00:00\",\"to\":\"01:00\"}", "]}", SAL_WINDOWS_MAX, NULL);
+        check_count("{\"windows\":[", "{\"from\":\"00:00\",\"to\":\"01:00\"}", "]}", SAL_WINDOWS_MAX + 1, "/windows");
         char value[2][SAL_FACT_VALUE_MAX_BYTES + 5] = {{0}, {0}};
         memset(value[0], 'v', SAL_FACT_VALUE_MAX_BYTES + 2);
         memset(value[1], 'v', SAL_FACT_VALUE_MAX_BYTES + 3);
