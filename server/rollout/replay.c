@@ -25,6 +25,7 @@ void sal_replay_free(struct sal_replay *replay) {
                 free_campaign(replay->campaigns[i]);
         free(replay->campaigns);
         free(replay->offers);
+        free(replay->firsts);
         free(replay);
 }
 

@@ -18,7 +18,7 @@ struct sal_course replay_course(const struct replay_campaign *campaign, int64_t 
                                    .kill_switch = campaign->kill_switch,
                                    .rings_open = campaign->rings_open,
                                    .known_matching = MACHINES_AT_MOST,
-                                   .in_flight = replay_in_flight(campaign, NULL),
+                                   .in_flight = replay_in_flight(campaign),
                                    .now_ms = now_ms};
 }
 
@@ -176,18 +176,17 @@ bool replay_because(struct sal_replay *replay, struct replay_campaign *campaign,
         *ret_status = read_because(said, &because, reterr);
         if (*ret_status)
                 return false;
-        int64_t most, least = replay_in_flight(campaign, &most);
+        int64_t in_flight = replay_in_flight(campaign);
         if (because.unsettled != campaign->unsettled) {
                 replay_disagree(replay, campaign, event,
                                 "decision \"%s\" rests on %" PRId64 " unsettled offers; the events give %" PRId64,
                                 said->verdict, because.unsettled, campaign->unsettled);
                 return false;
         }
-        if (because.in_flight < least || because.in_flight > most) {
+        if (because.in_flight != in_flight) {
                 replay_disagree(replay, campaign, event,
-                                "decision \"%s\" rests on %" PRId64 " offers in flight; the events give %" PRId64
-                                " to %" PRId64,
-                                said->verdict, because.in_flight, least, most);
+                                "decision \"%s\" rests on %" PRId64 " offers in flight; the events give %" PRId64,
+                                said->verdict, because.in_flight, in_flight);
                 return false;
         }
         const struct sal_lull lull = {.unsettled = because.unsettled,

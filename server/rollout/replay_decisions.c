@@ -128,6 +128,8 @@ static void take_due(const struct turn *turn) {
                 return;
         if (halt)
                 campaign->halted_by_engine = true;
+        if (halt && campaign->acting)
+                replay_recall(turn->replay, campaign, SAL_CAUSE_HALT);
         if (due.verdict == SAL_VERDICT_HOLD_COHORT)
                 replay_exclude(turn->replay, campaign, due.cohort);
 }
@@ -185,6 +187,17 @@ static bool engine_may(const struct turn *turn, enum sal_campaign_act act, enum 
         return may;
 }
 
+/* What ends or halts takes the offers before it back. */
+static void take_back(const struct turn *turn, enum sal_campaign_act act) {
+        if (act == SAL_ACT_HALT)
+                replay_recall(turn->replay, turn->campaign,
+                              strcmp(turn->said->rule, "supersedes") == 0 ? SAL_CAUSE_SUPERSEDED : SAL_CAUSE_HALT);
+        else if (act == SAL_ACT_WITHDRAW)
+                replay_recall(turn->replay, turn->campaign, SAL_CAUSE_WITHDRAWN);
+        else if (act == SAL_ACT_EXPIRE)
+                replay_recall(turn->replay, turn->campaign, SAL_CAUSE_EXPIRED);
+}
+
 /* The decision behind a state. */
 static enum sal_status take_act(const struct turn *turn) {
         struct replay_campaign *campaign = turn->campaign;
@@ -206,6 +219,7 @@ static enum sal_status take_act(const struct turn *turn) {
                 status = begin_period(campaign);
         if (act->act == SAL_ACT_HALT)
                 campaign->halted_by_engine = false;
+        take_back(turn, act->act);
         /* What came in while it stood may be evidence enough. */
         if (!status && totals_agree(turn, stage_name(campaign)) && act->act == SAL_ACT_RESUME)
                 replay_ask(campaign, turn->event, REPLAY_ASK_ADVANCE, NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a replay, shared by the files that make it: replay.c (events, campaigns), replay_offers.c (offers and
- * outcomes), replay_acts.c (states, acts of administrators), replay_decisions.c (decisions) and replay_ask.c (what is
- * due, and whether it is what the journal says). Nobody else includes it.
+ * outcomes), replay_machines.c (whose first offer it is), replay_acts.c (states, acts of administrators),
+ * replay_decisions.c (decisions) and replay_ask.c (what is due, and whether it is what the journal says). Nobody else
+ * includes it.
  *
  * Thread and ownership: as in replay.h.
  */
@@ -15,16 +16,16 @@
 
 enum { REPLAY_BUCKETS = 1024, REPLAY_WORDS_BYTES = 768 };
 
-/* One offer of a judged campaign: 84 bytes. */
+/* One offer of a judged campaign: 96 bytes, and some 8 more for whose first one it is. */
 struct replay_offer {
         int64_t row;
+        uint64_t machine;  /* replay_machine of its id */
         uint32_t campaign; /* index */
-        uint32_t period;
+        uint32_t period, incarnation;
         uint32_t i, o;
-        uint8_t state, cause, stage, cohort_count;
+        uint8_t state, cause, ring, stage, cohort_count;
         bool counted;
         bool excluded; /* its cohort was held */
-        bool unsure;   /* whether the pace counts it, the journal does not say */
         bool anonymous;
         uint16_t cohorts[SAL_PLAN_MAX_COHORTS];
         uint32_t older[SAL_PLAN_MAX_COHORTS]; /* the next older offer of that cohort: index + 1, 0: none */
@@ -61,8 +62,10 @@ struct replay_campaign {
         size_t rings_open;
         int halts_resumed;
         uint32_t period;
-        /* Unsettled offers, and those among them that the pace leaves out (or may leave out). */
-        int64_t unsettled, excluded_unsettled, anonymous_unsettled, unsure_unsettled;
+        /* Unsettled offers, and those among them that the pace leaves out. */
+        int64_t unsettled, excluded_unsettled, anonymous_unsettled;
+        /* By cause: so many offers (of all campaigns) had been made when it last took this one's back. */
+        uint32_t recalls[SAL_CAUSES];
         uint32_t newest[SAL_COHORT_VALUES_MAX + 1]; /* offer of each cohort j of this period: index + 1, 0: none */
 
         /* A state that has come, and waits for the decision that says why. */
@@ -84,6 +87,9 @@ struct sal_replay {
         size_t campaign_count, campaign_capacity;
         struct replay_offer *offers; /* rows only ever rise */
         size_t offer_count, offer_capacity;
+        uint32_t *firsts; /* open addressing: the first offer of each machine, incarnation, campaign and period: index
+                           * + 1, 0: free */
+        size_t first_count, first_places; /* a power of two */
         struct sal_replay_sums sums;
         uint8_t digest[SAL_SHA256_BYTES];
 };
@@ -106,8 +112,18 @@ enum sal_status replay_offer_changed(struct sal_replay *replay, struct replay_ca
                                      const struct sal_event *event, struct sal_err *reterr);
 /* Takes the offers of cohort j out of the sums, its later attempts out of the pace. */
 void replay_exclude(struct sal_replay *replay, struct replay_campaign *campaign, int cohort);
-/* Unsettled offers that the pace counts, at least; *ret_most: at most. */
-int64_t replay_in_flight(const struct replay_campaign *campaign, int64_t *ret_most);
+/* Unsettled offers that the pace counts. */
+int64_t replay_in_flight(const struct replay_campaign *campaign);
+/* From here on the campaign's offers are taken back for this cause. */
+void replay_recall(const struct sal_replay *replay, struct replay_campaign *campaign, enum sal_cause cause);
+
+/* ---- replay_machines.c ---- */
+/* 64 bits of an id: that two machines of a fleet of millions share them does not happen by chance. */
+uint64_t replay_machine(const char *machine_id);
+/* Whether none of this machine, incarnation, campaign and period was noted yet. */
+bool replay_is_first(const struct sal_replay *replay, const struct replay_offer *offer);
+/* Notes offer number - 1, unless one stands there already. False without memory. */
+bool replay_note_first(struct sal_replay *replay, uint32_t number);
 
 /* ---- replay_acts.c, replay_decisions.c ---- */
 /* A state, a decision, an administrator's act (campaign NULL: about the server). Errors: SAL_E_INVALID, SAL_E_NOMEM. */
@@ -121,7 +137,8 @@ enum sal_status replay_admin(struct sal_replay *replay, struct replay_campaign *
 /* ---- replay_ask.c ---- */
 /* A decision as the journal has it. */
 struct replay_said {
-        const char *verdict, *by, *rule;
+        const char *campaign, *verdict, *by, *rule;
+        int64_t version, at_ms;
         const char *ring, *cohort; /* NULL: none */
         struct sal_evidence evidence;
         struct sal_json_at at; /* of the decision */

@@ -37,9 +37,10 @@ static json_t *cohorts_json(char cohorts[][SAL_COHORT_NAME_BYTES], size_t count)
 /* What a replay needs to know of it: all of it, or none (NULL: out of memory). */
 static json_t *offer_json(const struct sal_plan *plan, const struct sal_offer *offer,
                           char cohorts[][SAL_COHORT_NAME_BYTES], size_t count) {
-        sal_autojson json_t *detail = json_pack("{s:I, s:I, s:s, s:b}", "attempt", (json_int_t)offer->attempt, "period",
-                                                (json_int_t)offer->period, "stage", plan->rings[offer->stage].name,
-                                                "counted", offer->counted);
+        sal_autojson json_t *detail =
+                json_pack("{s:I, s:I, s:I, s:s, s:b}", "attempt", (json_int_t)offer->attempt, "incarnation",
+                          (json_int_t)offer->incarnation, "period", (json_int_t)offer->period, "stage",
+                          plan->rings[offer->stage].name, "counted", offer->counted);
         int failed = !detail;
         if (offer->counted) {
                 failed |= json_object_set_new(detail, "i", json_integer(offer->slot_i));

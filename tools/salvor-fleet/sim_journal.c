@@ -93,8 +93,8 @@ void sal_sim_journal_offer(struct sal_sim_journal *journal, int64_t at_us, const
         char machine_id[24];
         name_machine(offer->machine, machine_id);
         sal_autojson json_t *detail =
-                json_pack("{s:I, s:i, s:s, s:b}", "attempt", (json_int_t)offer->attempt, "period", 1, "stage",
-                          plan->rings[offer->stage].name, "counted", offer->counted != NULL);
+                json_pack("{s:I, s:i, s:i, s:s, s:b}", "attempt", (json_int_t)offer->attempt, "incarnation", 1,
+                          "period", 1, "stage", plan->rings[offer->stage].name, "counted", offer->counted != NULL);
         if (detail && offer->counted) {
                 json_object_set_new(detail, "i", json_integer(offer->counted->i));
                 json_object_set_new(detail, "o", json_integer(offer->counted->o));

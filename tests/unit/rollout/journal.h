@@ -36,6 +36,8 @@ struct world_offer {
         enum sal_offer_state state;
         enum sal_cause cause;
         int64_t period;
+        size_t ring;
+        size_t machine; /* "m-<machine>" */
         bool counted, excluded;
 };
 
@@ -107,9 +109,12 @@ static inline void world_decide(struct world *world, const char *verdict, const 
         json_t *numbers = json_pack("{s:I, s:I, s:I, s:o*, s:f, s:f}", "offered", (json_int_t)evidence->offered,
                                     "failed", (json_int_t)evidence->failed, "silent", (json_int_t)evidence->silent,
                                     "block", block, "ln_e", evidence->ln_e, "bound", evidence->bound);
+        char at[SAL_TIME_BYTES];
+        sal_time_format(world->journal->now_ms, at);
         world_write(world, SAL_JOURNAL_DECISION, ring,
-                    json_pack("{s:s, s:s, s:s*, s:s, s:s, s:s, s:o, s:o*}", "id", id, "ring", ring, "cohort", cohort,
-                              "verdict", verdict, "by", by, "rule", rule, "evidence", numbers, "because", because));
+                    json_pack("{s:s, s:s, s:s, s:i, s:s, s:s*, s:s, s:s, s:s, s:o, s:o*}", "id", id, "at", at,
+                              "campaign", world->id, "version", 1, "ring", ring, "cohort", cohort, "verdict", verdict,
+                              "by", by, "rule", rule, "evidence", numbers, "because", because));
 }
 
 /* ---- the driver ---- */
@@ -209,6 +214,14 @@ static inline bool world_room(const struct world *world) {
         return sal_course_room(&course);
 }
 
+/* A machine of its own for a first offer; a later one is to the newest of this period that has had one. */
+static inline size_t world_machine(const struct world *world, bool counted) {
+        for (size_t n = counted ? 0 : world->count; n > 0; n--)
+                if (world->offers[n - 1].counted && world->offers[n - 1].period == world->period)
+                        return world->offers[n - 1].machine;
+        return world->count + 1;
+}
+
 /* An offer to a machine of these cohort values ("fact=value", NULL: none); counted: a first one. Returns its index. */
 static inline size_t world_offer_to(struct world *world, size_t ring, const char *cohort, bool counted) {
         char cohorts[SAL_PLAN_MAX_COHORTS][SAL_COHORT_NAME_BYTES] = {0};
@@ -218,7 +231,8 @@ static inline size_t world_offer_to(struct world *world, size_t ring, const char
                 assert_non_null(world->offers);
         }
         struct world_offer *offer = &world->offers[world->count];
-        *offer = (struct world_offer){.counted = counted, .period = world->period};
+        *offer = (struct world_offer){
+                .counted = counted, .period = world->period, .ring = ring, .machine = world_machine(world, counted)};
         offer->slot.stage = sal_tally_stage(world->tally);
         if (cohort)
                 snprintf(cohorts[0], sizeof cohorts[0], "%s", cohort);
@@ -227,15 +241,17 @@ static inline size_t world_offer_to(struct world *world, size_t ring, const char
         else
                 sal_tally_cohorts(world->tally, cohort ? 1 : 0, cohorts, &offer->slot);
         json_t *list = cohort ? json_pack("[s]", cohort) : json_array();
-        json_t *detail =
-                json_pack("{s:i, s:I, s:s, s:b, s:o*}", "attempt", counted ? 1 : 2, "period", (json_int_t)world->period,
-                          "stage", world_stage(world), "counted", (int)counted, "cohorts", list);
+        json_t *detail = json_pack("{s:i, s:i, s:I, s:s, s:b, s:o*}", "attempt", counted ? 1 : 2, "incarnation", 1,
+                                   "period", (json_int_t)world->period, "stage", world_stage(world), "counted",
+                                   (int)counted, "cohorts", list);
         if (counted) {
                 json_object_set_new(detail, "i", json_integer(offer->slot.i));
                 json_object_set_new(detail, "o", json_integer(offer->slot.o));
         }
         if (!counted)
                 json_object_set_new(detail, "anonymous", json_false());
+        char machine[32];
+        snprintf(machine, sizeof machine, "m-%zu", offer->machine);
         int64_t row = ++world->journal->next_row;
         world->count++;
         world->unsettled++;
@@ -243,7 +259,7 @@ static inline size_t world_offer_to(struct world *world, size_t ring, const char
                       (struct sal_event){.type = SAL_JOURNAL_OFFER,
                                          .campaign = world->id,
                                          .version = 1,
-                                         .machine_id = "m-1",
+                                         .machine_id = machine,
                                          .offer_row = row,
                                          .ring = world->plan.rings[ring].name},
                       detail);
@@ -267,16 +283,21 @@ static inline void world_settle(struct world *world, size_t index, enum sal_offe
         bool before = sal_offer_unsettled(offer->state);
         assert_true(sal_offer_next(offer->state, what, &offer->state, &offer->cause));
         if (what == SAL_EVENT_RECALLED)
-                offer->cause = SAL_CAUSE_HALT;
+                offer->cause = world->state == SAL_CAMPAIGN_HALTED      ? SAL_CAUSE_HALT
+                               : world->state == SAL_CAMPAIGN_WITHDRAWN ? SAL_CAUSE_WITHDRAWN
+                                                                        : SAL_CAUSE_OPT_OUT;
         bool settled = before && !sal_offer_unsettled(offer->state);
         world->unsettled -= settled;
         world->excluded_unsettled -= settled && offer->excluded && offer->period == world->period;
+        char machine[32];
+        snprintf(machine, sizeof machine, "m-%zu", offer->machine);
         journal_write(world->journal,
                       (struct sal_event){.type = types[offer->state],
                                          .campaign = world->id,
                                          .version = 1,
-                                         .machine_id = "m-1",
+                                         .machine_id = machine,
                                          .offer_row = world->first_row + 1 + (int64_t)index,
+                                         .ring = world->plan.rings[offer->ring].name,
                                          .cause = offer->cause},
                       NULL);
         enum sal_weight to = sal_offer_weight(offer->state, offer->cause);

@@ -54,8 +54,8 @@ static void a_later_attempt_leaves_the_pace_with_its_cohort(void **state) {
         json_t *offer = line(journal, find(journal, "offer", NULL, 4));
         json_object_set_new(offer, "cohorts", json_pack("[s]", "model=B"));
         assert_disagrees(journal, last, "the pace has no room");
-        json_object_del(offer, "cohorts"); /* of an older server, which kept its room */
-        assert_disagrees(journal, last, "the pace has no room");
+        json_object_del(offer, "cohorts");
+        assert_unreadable(journal, "\"cohorts\" is required");
         json_object_set_new(offer, "cohorts", json_pack("[s]", "model=A"));
         world_settle(&world, 3, SAL_EVENT_REPORT_FAILED);
         world_settle(&world, 5, SAL_EVENT_REPORT_HEALTHY);
