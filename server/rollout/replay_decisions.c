@@ -51,6 +51,13 @@ static enum sal_status read_said(const struct sal_event *event, const struct sal
                         sal_json_fail(&ret->at, "id", SAL_E_INVALID, reterr,
                                       "must be %s, the decision at seq %" PRId64 ", it is %s", id, event->seq, said_id);
         if (!status)
+                status = sal_json_string(&ret->at, "campaign", true, 1, SAL_CAMPAIGN_ID_BYTES - 1, &ret->campaign,
+                                         reterr);
+        if (!status)
+                status = sal_json_int(&ret->at, "version", true, 1, INT32_MAX, &ret->version, reterr);
+        if (!status)
+                status = sal_json_time(&ret->at, "at", true, &ret->at_ms, reterr);
+        if (!status)
                 status = sal_json_string(&ret->at, "verdict", true, 1, 32, &ret->verdict, reterr);
         if (!status)
                 status = sal_json_string(&ret->at, "by", true, 1, 64, &ret->by, reterr);
@@ -61,6 +68,63 @@ static enum sal_status read_said(const struct sal_event *event, const struct sal
         if (!status)
                 status = sal_json_string(&ret->at, "cohort", false, 1, SAL_COHORT_NAME_BYTES - 1, &ret->cohort, reterr);
         return status ? status : read_evidence(&ret->at, &ret->evidence, reterr);
+}
+
+/* Each verdict is given by one rule, or by one of a few: the section of the contract, or what else decided. */
+static const struct verdict_rule {
+        const char *verdict, *by, *rule;
+        bool with_state, alone; /* behind a state, without one */
+} verdict_rules[] = {
+        {"open", "operator", "6.7", true, false},
+        {"open", "operator", "6.4", false, true},
+        {"open", "engine", "6.4", false, true},
+        {"advance", "operator", "6.4", false, true},
+        {"advance", "engine", "6.4", false, true},
+        {"hold_cohort", "engine", "6.3", false, true},
+        {"halt", "engine", "6.3", true, true},
+        {"halt", "operator", "6.7", true, false},
+        {"halt", "operator", "supersedes", true, false},
+        {"complete", "engine", "6.7", true, false},
+        {"expire", "engine", "6.7", true, false},
+        {"pause", "operator", "6.7", true, false},
+        {"resume", "operator", "6.7", true, true},
+        {"withdraw", "operator", "6.7", true, false},
+        {"resume", "operator", "kill_switch", false, true},
+        {"kill", "operator", "kill_switch", false, true},
+};
+
+/* False: its verdict is given by another rule there. Who may give which verdict where, others say. */
+static bool is_its_rule(const struct replay_said *said, bool with_state) {
+        bool others = false;
+        for (size_t i = 0; i < sizeof verdict_rules / sizeof *verdict_rules; i++) {
+                const struct verdict_rule *row = &verdict_rules[i];
+                if (strcmp(row->verdict, said->verdict) != 0 || strcmp(row->by, said->by) != 0 ||
+                    !(with_state ? row->with_state : row->alone))
+                        continue;
+                if (strcmp(row->rule, said->rule) == 0)
+                        return true;
+                others = true;
+        }
+        return !others;
+}
+
+/* A decision says by itself what and when it is about; its event says so too. */
+static bool fits_its_event(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
+                           const struct replay_said *said) {
+        if (strcmp(said->campaign, event->campaign) != 0 || said->version != event->version)
+                replay_disagree(replay, campaign, event,
+                                "decision \"%s\" is about %s@%" PRId64 ", and its event about %s@%" PRId64,
+                                said->verdict, said->campaign, said->version, event->campaign, event->version);
+        else if (said->at_ms != event->at_ms)
+                replay_disagree(replay, campaign, event,
+                                "decision \"%s\" says another time than its event: %+" PRId64 " ms", said->verdict,
+                                said->at_ms - event->at_ms);
+        else if (!is_its_rule(said, campaign->acting))
+                replay_disagree(replay, campaign, event, "decision \"%s\" by %s is not given by rule %s", said->verdict,
+                                said->by, said->rule);
+        else
+                return true;
+        return false;
 }
 
 /* One decision while it is worked in. */
@@ -344,6 +408,8 @@ enum sal_status replay_decision(struct sal_replay *replay, struct replay_campaig
                                 said.by);
                 return SAL_OK;
         }
+        if (!fits_its_event(replay, campaign, event, &said))
+                return SAL_OK;
         if (!campaign->due.verdict)
                 return campaign->acting ? take_act(&turn) : take_standing(&turn);
         take_due(&turn);

@@ -296,6 +296,23 @@ static int event_of(const struct sal_event *event) {
         }
 }
 
+/* An outcome says by itself whose it is; the offer said so too. What settles after the end of its campaign may leave
+ * the ring out. */
+static bool is_of_offer(struct sal_replay *replay, struct replay_campaign *campaign, const struct sal_event *event,
+                        const struct replay_offer *offer) {
+        const char *ring = campaign->plan.rings[offer->ring].name;
+        if (!event->machine_id || replay_machine(event->machine_id) != offer->machine)
+                replay_disagree(replay, campaign, event, "offer o%" PRId64 " was made to another machine than %s",
+                                event->offer_row, event->machine_id ? event->machine_id : "nobody");
+        else if (event->ring ? strcmp(event->ring, ring) != 0 : sal_campaign_live(campaign->state))
+                replay_disagree(replay, campaign, event,
+                                "offer o%" PRId64 " was made in ring %s, and its outcome says %s", event->offer_row,
+                                ring, event->ring ? event->ring : "none");
+        else
+                return true;
+        return false;
+}
+
 void replay_recall(const struct sal_replay *replay, struct replay_campaign *campaign, enum sal_cause cause) {
         campaign->recalls[cause] = (uint32_t)replay->offer_count;
 }
@@ -361,6 +378,8 @@ enum sal_status replay_offer_changed(struct sal_replay *replay, struct replay_ca
                                 sal_cause_name(event->cause));
                 return SAL_OK;
         }
+        if (!is_of_offer(replay, campaign, event, offer))
+                return SAL_OK;
         const char *why = event->type == SAL_JOURNAL_RECALLED ? not_recalled(replay, campaign, offer, cause) : NULL;
         if (why) {
                 replay_disagree(replay, campaign, event, "offer o%" PRId64 " is recalled (%s): %s", event->offer_row,

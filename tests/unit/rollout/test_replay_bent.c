@@ -71,6 +71,63 @@ static void rings_cohorts_and_who_decided_count(void **state) {
         world_done(&world);
 }
 
+/* What a decision is about, and when, and by which rule. */
+static void a_decision_says_what_its_event_says(void **state) {
+        static const struct {
+                const char *member, *wrong, *words;
+        } members[] = {
+                {"campaign", "good-fix", "is about good-fix@1, and its event about bad-fix@1"},
+                {"at", "2024-07-19T05:30:00.001Z", "says another time than its event: +1 ms"},
+                {"rule", "6.4", "\"halt\" by engine is not given by rule 6.4"},
+        };
+        struct journal *journal = *state;
+        struct world world;
+        play_halt(&world, journal);
+        int64_t seq = (int64_t)find(journal, "decision", "halt", 0) + 1;
+        json_t *halt = decision(journal, "halt");
+        for (size_t i = 0; i < SAL_ARRAY_LEN(members); i++) {
+                json_t *kept = json_incref(json_object_get(halt, members[i].member));
+                json_object_set_new(halt, members[i].member, json_string(members[i].wrong));
+                assert_disagrees(journal, seq, members[i].words);
+                json_object_del(halt, members[i].member);
+                assert_unreadable(journal, "is required");
+                json_object_set_new(halt, members[i].member, kept);
+        }
+        json_object_set_new(halt, "version", json_integer(2));
+        assert_disagrees(journal, seq, "is about bad-fix@2, and its event about bad-fix@1");
+        json_object_set_new(halt, "version", json_integer(1));
+        json_object_set_new(decision(journal, "open"), "rule", json_string("6.4")); /* the start is of 6.7 */
+        assert_disagrees(journal, 3, "\"open\" by operator is not given by rule 6.4");
+        world_done(&world);
+}
+
+static void an_outcome_is_of_its_offer(void **state) {
+        struct journal *journal = *state;
+        struct world world;
+        play_halt(&world, journal);
+        size_t first = find(journal, "failed", NULL, 0);
+        json_t *failed = line(journal, first);
+        json_object_set_new(failed, "machine_id", json_string("m-2"));
+        assert_disagrees(journal, (int64_t)first + 1, "offer o1 was made to another machine than m-2");
+        json_object_del(failed, "machine_id");
+        assert_disagrees(journal, (int64_t)first + 1, "another machine than nobody");
+        json_object_set_new(failed, "machine_id", json_string("m-1"));
+        json_object_set_new(failed, "ring", json_string("broad"));
+        assert_disagrees(journal, (int64_t)first + 1, "made in ring canary, and its outcome says broad");
+        json_object_del(failed, "ring");
+        assert_disagrees(journal, (int64_t)first + 1, "its outcome says none");
+        world_done(&world);
+        json_array_clear(journal->lines);
+        journal->seq = 0;
+        play_advance(&world, journal);
+        world_offer(&world);
+        world_act(&world, "withdraw", SAL_ACT_WITHDRAW);
+        world_settle(&world, 24, SAL_EVENT_RECALLED);
+        json_object_del(line(journal, find(journal, "recalled", NULL, 0)), "ring"); /* it ended long ago */
+        assert_agrees(journal, 1);
+        world_done(&world);
+}
+
 static void a_missing_decision_is_seen(void **state) {
         struct journal *journal = *state;
         struct world world;
@@ -158,6 +215,8 @@ int main(void) {
                 story(every_number_of_a_decision_counts),
                 story(one_bit_of_a_double_counts),
                 story(rings_cohorts_and_who_decided_count),
+                story(a_decision_says_what_its_event_says),
+                story(an_outcome_is_of_its_offer),
                 story(a_missing_decision_is_seen),
                 story(a_missing_halt_is_seen),
                 story(a_missing_advance_is_seen),
