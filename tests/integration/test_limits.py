@@ -294,6 +294,16 @@ def test_tightening_needs_no_grant_and_loosening_does(shared):
     assert limited.now() is None
 
 
+def test_what_the_plan_or_time_would_forbid_anyway_needs_a_grant_too(shared):
+    """Limits are compared with limits, member by member."""
+    limited = Limited(shared, ready=True, rings=RINGS)
+    long_past = {"opens": {"second": "2020-01-01T00:00:00Z"}}
+    limited.tighten({"in_flight_max": 1000000, **long_past})
+    for step in (long_past, {"in_flight_max": 1000001, **long_past}, {"in_flight_max": 1000000}):
+        refused = limited.put(step)
+        assert refused.status == 403 and refused.slug == "elevation-required", (step, refused)
+
+
 def test_a_grant_is_for_these_very_limits(shared):
     limited = Limited(shared).tighten({"in_flight_max": 1})
     header = shared.admin.grant("PUT", "/api/v1" + limited.path, json.dumps(limited.body({"in_flight_max": 2})).encode())
