@@ -122,7 +122,7 @@ def deleted_draft(server):
     """The limits of a draft that was deleted are not those of the next one of its name."""
     payload = c.payload(server.domain, rollout=c.plan(rings=TWO_RINGS))
     path = f"/campaigns/{payload['id']}/1"
-    assert server.admin.act("PUT", path, payload).status in (200, 201)
+    server.admin.create(payload)
     for kept in ({"in_flight_max": 1}, {"in_flight_max": 1, "opens": {"second": "2099-01-01T00:00:00Z"}}):
         reply = server.admin.act("PUT", path + "/limits", {"reason": "tight", "limits": kept})
         assert reply.status == 200, reply
@@ -314,7 +314,7 @@ def a_failure_made_good(forger):
 
 
 def an_offer_not_counted(forger):
-    forger.events[forger.find(lambda e: e["type"] == "offer")]["counted"] = False
+    forger.events[forger.find(lambda e: e["type"] == "offer")].update(counted=False, anonymous=False)
 
 
 def another_ring(forger):
@@ -336,6 +336,42 @@ def half_a_plan(forger):
 
 def a_start_of_another_version(forger):
     forger.events[forger.find(lambda e: "plan" in e)]["version"] = 9
+
+
+def a_failure_of_a_second_attempt(forger):
+    offer_id = forger.events[forger.find(lambda e: e["type"] == "failed")]["offer_id"]
+    offer = forger.events[forger.find(lambda e: e["type"] == "offer" and e["offer_id"] == offer_id)]
+    offer.update(counted=False, attempt=2, anonymous=False)
+
+
+def one_machine_for_all(forger):
+    for event in forger.events:
+        if "offer_id" in event:
+            event["machine_id"] = "m-1"
+
+
+def a_failure_recalled(forger):
+    forger.events[forger.find(lambda e: e["type"] == "failed")].update(type="recalled", cause="halt")
+
+
+def an_outcome_of_another(forger):
+    forger.events[forger.find(lambda e: e["type"] == "succeeded")]["machine_id"] = "m-1"
+
+
+def an_outcome_elsewhere(forger):
+    forger.events[forger.find(lambda e: e["type"] == "succeeded")]["ring"] = "nowhere"
+
+
+def decided_about_another(forger):
+    forger.decision("halt")["campaign"] = "another"
+
+
+def decided_some_other_time(forger):
+    forger.decision("halt")["at"] = "2024-07-19T05:30:00Z"
+
+
+def decided_by_another_rule(forger):
+    forger.decision("halt")["rule"] = "6.4"
 
 
 def decided_before_its_cause(forger):
@@ -361,7 +397,10 @@ def resumed_without_a_decision(forger):
 
 @pytest.mark.parametrize("forgery", [one_more_failed, one_bit, another_bound, another_cohort, no_halt, no_hold,
                                      no_advance, a_failure_made_good, an_offer_not_counted, another_ring, a_softer_plan,
-                                     no_plan, half_a_plan, a_start_of_another_version,
+                                     no_plan, half_a_plan, a_start_of_another_version, a_failure_of_a_second_attempt,
+                                     one_machine_for_all, a_failure_recalled, an_outcome_of_another,
+                                     an_outcome_elsewhere, decided_about_another, decided_some_other_time,
+                                     decided_by_another_rule,
                                      decided_before_its_cause, less_patience, not_quiet_yet, killed_by_nobody,
                                      resumed_without_a_decision])
 def test_forgeries_are_seen(told, forgery):
@@ -376,8 +415,8 @@ def test_forgeries_are_seen(told, forgery):
     words = run("-", journal=journal)
     assert words.returncode == 1
     for campaign in wrong:
-        line = f"{campaign['campaign']}@1, seq {campaign['disagreement']['seq']}: {campaign['disagreement']['what']}"
-        assert line in words.stdout.decode()
+        where = f"{campaign['campaign']}@{campaign['version']}, seq {campaign['disagreement']['seq']}"
+        assert f"{where}: {campaign['disagreement']['what']}" in words.stdout.decode()
 
 
 def test_an_offer_that_vanished(told):
