@@ -66,6 +66,7 @@ struct sal_engine {
         bool publish;            /* the snapshot has to be made anew after the commit */
         bool changed;            /* rings, gates or states changed: held polls want to know */
         enum sal_status begun;   /* of the work at the beginning of this batch */
+        size_t first_turn;       /* whose turn it is first at the beginning of the next one: an index into live */
         atomic_bool ready_wanted;
         struct sal_note *notes; /* told to on_event after the commit, oldest first */
         struct sal_note **notes_end;

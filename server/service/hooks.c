@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-enum { SAVE_SERVED_MS = 10000, HEARTBEAT_MS = 1000, NEVER = -1 };
+/* What is due at the beginning of a batch leaves the ledger to those who wait after ROUND_MS, however many campaigns
+ * have something to do: the others' turns come with the next batch. */
+enum { SAVE_SERVED_MS = 10000, HEARTBEAT_MS = 1000, ROUND_MS = 20, NEVER = -1 };
 
 /* Served time starts and stops with readiness. */
 static void follow_readiness(struct sal_engine *engine, struct sal_tx *tx) {
@@ -31,11 +33,10 @@ static enum sal_status find_next_due(struct sal_tx *tx, struct sal_live *live) {
         return status;
 }
 
-/* What time asks of one campaign: expiry, due offers, a piece of what is recalled, a piece of counting. */
+/* What time asks of one campaign, once it has expired if it had to: due offers, a piece of what is recalled, a piece of
+ * counting. */
 static enum sal_status work_off(struct sal_engine *engine, struct sal_tx *tx, struct sal_live *live) {
         enum sal_status status = SAL_OK;
-        if (sal_campaign_live(live->row.state) && sal_tx_now_ms(tx) >= live->launch->campaign->expires_ms)
-                status = expire(engine, tx, live);
         if (!status && live->next_due_served_ms == -2)
                 status = find_next_due(tx, live);
         if (!status && live->row.recall_row)
@@ -51,13 +52,43 @@ static enum sal_status work_off(struct sal_engine *engine, struct sal_tx *tx, st
         return status;
 }
 
+/* No campaign waits for its turn to expire. */
+static enum sal_status expire_due(struct sal_engine *engine, struct sal_tx *tx) {
+        enum sal_status status = SAL_OK;
+        for (size_t i = 0; !status && i < engine->count; i++) {
+                struct sal_live *live = engine->live[i];
+                if (sal_campaign_live(live->row.state) && sal_tx_now_ms(tx) >= live->launch->campaign->expires_ms)
+                        status = expire(engine, tx, live);
+        }
+        return status;
+}
+
+/* One campaign after the other, until all had their turn or the time is over; then the next round begins behind the one
+ * that came last. */
+static enum sal_status work_off_all(struct sal_engine *engine, struct sal_tx *tx) {
+        const struct sal_ledger *ledger = engine->service->ledger;
+        int64_t until_mono_ms = sal_ledger_mono_ms(ledger) + ROUND_MS;
+        enum sal_status status = SAL_OK;
+        size_t first = engine->first_turn;
+        engine->first_turn = 0;
+        for (size_t n = 0; !status && n < engine->count; n++) {
+                size_t turn = (first + n) % engine->count;
+                if (n && sal_ledger_mono_ms(ledger) >= until_mono_ms) {
+                        engine->first_turn = turn;
+                        break;
+                }
+                status = work_off(engine, tx, engine->live[turn]);
+        }
+        return status;
+}
+
 /* A failure is kept: the batch will not be committed, and this is tried again. */
 static void begin(struct sal_tx *tx, void *arg) {
         struct sal_engine *engine = arg;
         follow_readiness(engine, tx);
-        engine->begun = SAL_OK;
-        for (size_t i = 0; !engine->begun && i < engine->count; i++)
-                engine->begun = work_off(engine, tx, engine->live[i]);
+        engine->begun = expire_due(engine, tx);
+        if (!engine->begun)
+                engine->begun = work_off_all(engine, tx);
 }
 
 /* True when the passing of time alone may open a ring or complete the campaign, or let offers be made again. */

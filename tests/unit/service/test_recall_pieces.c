@@ -285,6 +285,46 @@ static void a_refused_piece_is_tried_again(void **state) {
         assert_all_recalled(w, "halt", OFFERS);
 }
 
+static int64_t hasty_mono(void) {
+        world_mono_ms += 30;
+        return world_mono_ms;
+}
+
+static int64_t still_to_recall(struct world *w) {
+        return (live_of(w, "a")->row.recall_row != 0) + (live_of(w, "b")->row.recall_row != 0) +
+               (live_of(w, "c")->row.recall_row != 0);
+}
+
+/* When the ledger has no time, one campaign gets its turn in each batch, and every campaign one. */
+static void campaigns_take_turns(void **state) {
+        struct world *w = *state;
+        static const char *const names[] = {"a", "b", "c"};
+        struct world_job jobs[3];
+        struct life_call calls[3];
+        for (int i = 0; i < 3; i++) {
+                char match[200], facts[40];
+                snprintf(match, sizeof match, "{" ONE_RING_ROLLOUT ",\"match\":{\"fact\":\"os\",\"eq\":\"%s\"}}",
+                         names[i]);
+                snprintf(facts, sizeof facts, "{\"os\":\"%s\"}", names[i]);
+                start(w, names[i], match);
+                assert_told(poll(w, .machine = names[i], .facts = facts), "offered");
+        }
+        for (int i = 0; i < 3; i++) {
+                calls[i] = (struct life_call){.what = SAL_LIFE_HALT, .id = names[i], .version = 1};
+                jobs[i] = (struct world_job){.w = w, .run = life_job, .arg = &calls[i]};
+                world_queue(&jobs[i]);
+        }
+        sal_batch_run(w->ledger);
+        assert_int_equal(still_to_recall(w), 3);
+        w->ledger->mono_ms = hasty_mono;
+        for (int left = 2; left >= 0; left--) {
+                assert_false(world_at_rest(w));
+                sal_batch_run(w->ledger);
+                assert_int_equal(still_to_recall(w), left);
+        }
+        w->ledger->mono_ms = world_mono;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_done)
 
 int main(void) {
@@ -299,6 +339,7 @@ int main(void) {
                 TEST(an_ended_one_stays_until_all_are_recalled),
                 TEST(expiry_recalls_in_pieces),
                 TEST(a_refused_piece_is_tried_again),
+                TEST(campaigns_take_turns),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
