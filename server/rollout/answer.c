@@ -57,6 +57,7 @@ static const char unlisted_sentence[] =
         "The fix is there, but no signed list that this machine could verify names it yet.";
 static const char outside_sentence[] = "At present an operator limits this fix to other machines.";
 
+static const char old_boot_sentence[] = "A newer boot of this machine is known; this one gets nothing new.";
 static const char again_sentence[] = "The fix failed in this boot; restart for the next attempt.";
 
 static const char *window_sentence(int64_t opens_ms, char text[static SAL_ANSWER_SENTENCE_BYTES]) {
@@ -86,7 +87,7 @@ const char *sal_answer_sentence(const struct sal_answer *answer, const struct sa
         }
         if (candidate && answer->reason == SAL_REASON_ATTEMPTS_EXHAUSTED && sal_candidate_retries(candidate))
                 return again_sentence;
-        return sal_reason_sentence(answer->reason);
+        return answer->old_boot ? old_boot_sentence : sal_reason_sentence(answer->reason);
 }
 
 int sal_poll_reason_parse(const char *name) {
@@ -194,6 +195,7 @@ struct sal_answer sal_answer(bool kill_switch, const struct sal_asker *asker, co
                 best = plain(reason);
                 best.candidate = (int)n;
                 best.ring = ring;
+                best.old_boot = reason == SAL_REASON_IN_FLIGHT_CAP && asker->stale_boot;
                 if (reason == SAL_REASON_OFFERED) {
                         best.offer = true;
                         break;

@@ -87,6 +87,7 @@ struct sal_answer {
         int candidate; /* the campaign that the answer is about, or -1 */
         size_t ring;   /* of this machine there */
         bool offer;    /* true: a new offer is to be made; with reason OFFERED and false: repeat the one it holds */
+        bool old_boot; /* with reason IN_FLIGHT_CAP: asked from an older boot, so it is next for nothing */
 };
 
 /* Whether the campaign is for this machine at all: match, drill against reason, undoes. */

@@ -130,8 +130,8 @@ static void tell_offered(const struct sal_why *why, struct sal_buf *out) {
                 return;
         }
         sal_buf_printf(out,
-                       "Its next poll gets it, attempt %" PRId64 " of %" PRId64 ": ring %s is open, %" PRId64
-                       " in flight, cap %.0f.",
+                       "The next poll of its newest boot gets it, attempt %" PRId64 " of %" PRId64
+                       ": ring %s is open, %" PRId64 " in flight, cap %.0f.",
                        history->attempts + 1, plan_of(why)->max_attempts, plan_of(why)->rings[ring_of(why)].name,
                        why->in_flight, why->cap);
 }

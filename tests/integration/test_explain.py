@@ -135,7 +135,8 @@ def test_it_gets_it(server, facts):
     campaign = started(server, facts)
     machine = newcomer(server, facts)
     said = agree(server, machine, facts, ("apply", "offered"))
-    assert said["sentence"] == f"{campaign}: Its next poll gets it, attempt 1 of 2: ring all is open, 0 in flight, cap 5."
+    assert said["sentence"] == (f"{campaign}: The next poll of its newest boot gets it, attempt 1 of 2: ring all is open, "
+                                "0 in flight, cap 5.")
     assert said["notes"] == ["It has never polled: these are the facts that it was made known with; those of its next poll "
                              "decide."]
     assert said["boots"] == []

@@ -280,6 +280,22 @@ def test_recall_uses_no_attempt(scene):
     assert s.machine.take(facts=s.facts)["offer_id"] != s.offer["offer_id"]
 
 
+def test_an_older_boot_is_told_why_it_waits(scene):
+    """Not that it was next in line: it is asked no more, whatever becomes free."""
+    s = scene().take()
+    older = s.machine.boot
+    s.campaign.must("halt")
+    newer = s.machine.reboot().boot
+    assert s.machine.says(facts=s.facts) == ("wait", "halted")
+    s.campaign.must("resume", acknowledge=s.campaign.halt_id())
+    s.machine.boot = older
+    answer = s.machine.poll(facts=s.facts)
+    assert (answer["directive"], answer["reason"]) == ("wait", "in_flight_cap")
+    assert answer["detail"] == "A newer boot of this machine is known; this one gets nothing new."
+    s.machine.boot = newer
+    s.machine.take(facts=s.facts)
+
+
 def test_late_applied_to_a_recalled_offer_prevents_a_second(scene):
     s = scene().take()
     s.campaign.must("halt")

@@ -191,6 +191,22 @@ static void an_offer_that_is_out_is_repeated(void **state) {
         assert_reason(scene, "halted");
 }
 
+/* It is next in line for nothing, and has no reason to ask again soon. */
+static void an_older_boot_is_not_next_in_line(void **state) {
+        struct scene *scene = *state;
+        static const char old[] = "A newer boot of this machine is known; this one gets nothing new.";
+        scene->asker.stale_boot = true;
+        assert_reason(scene, "in_flight_cap");
+        assert_string_equal(sentence_at(scene, NOON_MS), old);
+        scene->candidate.room = false;
+        assert_string_equal(sentence_at(scene, NOON_MS), old);
+        scene->candidate.state = SAL_CAMPAIGN_PAUSED; /* what comes before it is told */
+        assert_string_equal(sentence_at(scene, NOON_MS), sal_reason_sentence(SAL_REASON_PAUSED));
+        scene->candidate.state = SAL_CAMPAIGN_ACTIVE;
+        scene->asker.stale_boot = false;
+        assert_string_equal(sentence_at(scene, NOON_MS), sal_reason_sentence(SAL_REASON_IN_FLIGHT_CAP));
+}
+
 static void every_sentence_fits(void **state) {
         (void)state;
         for (int reason = 0; reason < SAL_REASONS; reason++) {
@@ -211,6 +227,7 @@ int main(void) {
                 TEST(what_comes_before_hides_both),
                 TEST(others_go_ahead),
                 TEST(an_offer_that_is_out_is_repeated),
+                TEST(an_older_boot_is_not_next_in_line),
                 TEST(every_sentence_fits),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static void an_offer(void **state) {
         struct scene s;
         set(&s, SAL_REASON_OFFERED);
         s.why.answer.offer = true;
-        assert_says(&s, "Its next poll gets it, attempt 1 of 2: ring broad is open, 3 in flight, cap 5.");
+        assert_says(&s, "The next poll of its newest boot gets it, attempt 1 of 2: ring broad is open, 3 in flight, cap 5.");
         s.why.answer.offer = false;
         s.why.own = &s.own;
         assert_says(&s, "The machine holds offer o7 (attempt 1 of 2) since 2024-07-19T05:55:00Z (5 min ago) and gets "
