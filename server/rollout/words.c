@@ -179,15 +179,15 @@ static void tell_already_succeeded(const struct sal_why *why, struct sal_buf *ou
 static void tell_attempts_exhausted(const struct sal_why *why, struct sal_buf *out) {
         const struct sal_history *history = &why->candidate->history;
         int64_t max_attempts = plan_of(why)->max_attempts;
+        enum sal_campaign_state state = why->candidate->state;
         bool used_up = history->attempts >= max_attempts;
+        bool stands = !used_up && (state == SAL_CAMPAIGN_HALTED || state == SAL_CAMPAIGN_PAUSED);
         if (used_up)
                 sal_buf_printf(out, "Its %" PRId64 " attempt%s %s used: it needs hands", max_attempts,
                                plural(max_attempts), max_attempts == 1 ? "is" : "are");
         else
-                sal_buf_printf(out,
-                               "Attempt %" PRId64 " of %" PRId64
-                               " did not help in this boot: the next one comes with a restart",
-                               history->attempts, max_attempts);
+                sal_buf_printf(out, "Attempt %" PRId64 " of %" PRId64 " did not help in this boot%s", history->attempts,
+                               max_attempts, stands ? "" : ": the next one comes with a restart");
         if (why->own) {
                 sal_buf_puts(out, "; the last, ");
                 put_offer(why->own, out);
@@ -195,6 +195,11 @@ static void tell_attempts_exhausted(const struct sal_why *why, struct sal_buf *o
                 put_state(why->own, out);
                 sal_buf_puts(out, " at ");
                 put_time(out, why->own->settled_ms, why->now_ms);
+        }
+        if (stands) {
+                sal_buf_printf(out, ". Nothing comes with a restart while the campaign is %s",
+                               sal_campaign_state_name(state));
+                put_decision(why, out);
         }
         sal_buf_putc(out, '.');
 }

@@ -94,7 +94,9 @@ static void an_offer(void **state) {
         struct scene s;
         set(&s, SAL_REASON_OFFERED);
         s.why.answer.offer = true;
-        assert_says(&s, "The next poll of its newest boot gets it, attempt 1 of 2: ring broad is open, 3 in flight, cap 5.");
+        assert_says(
+                &s,
+                "The next poll of its newest boot gets it, attempt 1 of 2: ring broad is open, 3 in flight, cap 5.");
         s.why.answer.offer = false;
         s.why.own = &s.own;
         assert_says(&s, "The machine holds offer o7 (attempt 1 of 2) since 2024-07-19T05:55:00Z (5 min ago) and gets "
@@ -147,6 +149,20 @@ static void attempts(void **state) {
         assert_says(&s,
                     "Attempt 1 of 2 did not help in this boot: the next one comes with a restart; the last, offer o7, "
                     "failed (reported) at 2024-07-19T05:58:00Z (2 min ago).");
+        s.candidate.state = SAL_CAMPAIGN_PAUSED;
+        s.why.decision = &s.decision;
+        s.decision.operator_name = "alice";
+        assert_says(&s, "Attempt 1 of 2 did not help in this boot; the last, offer o7, failed (reported) at "
+                        "2024-07-19T05:58:00Z (2 min ago). Nothing comes with a restart while the campaign is paused "
+                        "by alice at 2024-07-19T05:58:30Z (90 s ago).");
+        s.candidate.state = SAL_CAMPAIGN_HALTED;
+        s.decision.operator_name = NULL;
+        assert_says(
+                &s,
+                "Attempt 1 of 2 did not help in this boot; the last, offer o7, failed (reported) at "
+                "2024-07-19T05:58:00Z (2 min ago). Nothing comes with a restart while the campaign is halted "
+                "by the engine at 2024-07-19T05:58:30Z (90 s ago) (decision d41, rule 6.3: 4 failed and 0 silent of "
+                "5, ln E 8.00 reached its bound 5.30).");
         s.campaign.plan.max_attempts = 1;
         s.why.own = NULL;
         assert_says(&s, "Its 1 attempt is used: it needs hands.");
