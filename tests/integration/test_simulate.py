@@ -120,6 +120,18 @@ def test_journal_is_replayed_and_agrees(tmp_path, words):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_journal_of_more_days_than_a_month(tmp_path):
+    plan, path = tmp_path / "plan.json", tmp_path / "journal.ndjson"
+    plan.write_text(json.dumps({"quiet_seconds": 30 * 86400}))
+    simulate("--plan", plan, "--machines", 500, "--polls-per-minute", 1000, "--days", 90, "--runs", 1, "--journal", path)
+    events = [json.loads(line) for line in path.open()]
+    start = next(event for event in events if event["type"] == "state")
+    assert start["expires"] == "2026-04-02T00:00:00Z"
+    assert events[-1]["at"] > "2026-01-31" and events[-1]["verdict"] == "complete"
+    done = subprocess.run([CTL, "journal", "replay", str(path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.skipif(not PLOTS, reason="gnuplot is not installed")
 @pytest.mark.parametrize("name, magic", [("plot.svg", b"<?xml"), ("it's.png", b"\x89PNG")])
 def test_plot_is_made(tmp_path, name, magic):

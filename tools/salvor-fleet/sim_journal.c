@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { VERSION = 1, LIFE_DAYS = 30 };
+enum { VERSION = 1, DAY_MS = 86400000 };
 
 /* Simulated time begins on 1 January 2026. */
 #define START_MS INT64_C(1767225600000)
@@ -18,6 +18,7 @@ struct sal_sim_journal {
         FILE *file;
         const char *campaign;
         const struct sal_plan *plan;
+        int64_t expires_ms;
         int64_t seq;
         int error; /* errno of the first write that failed, or ENOMEM */
 };
@@ -47,9 +48,11 @@ enum sal_status sal_sim_journal_close(struct sal_sim_journal *journal, struct sa
         return error ? sal_fail(reterr, SAL_E_IO, "the journal could not be written: %s", strerror(error)) : SAL_OK;
 }
 
-void sal_sim_journal_begin(struct sal_sim_journal *journal, const char *campaign, const struct sal_plan *plan) {
+void sal_sim_journal_begin(struct sal_sim_journal *journal, const char *campaign, const struct sal_plan *plan,
+                           int64_t days) {
         journal->campaign = campaign;
         journal->plan = plan;
+        journal->expires_ms = START_MS + (days + 1) * DAY_MS;
 }
 
 static int64_t at_ms(int64_t at_us) {
@@ -70,7 +73,7 @@ static json_t *start_json(const struct sal_sim_journal *journal) {
         char digest[SAL_SHA256_HEX_BYTES], not_before[SAL_TIME_BYTES], expires[SAL_TIME_BYTES];
         sal_sha256_hex(journal->campaign, strlen(journal->campaign), digest);
         sal_time_format(START_MS, not_before);
-        sal_time_format(START_MS + LIFE_DAYS * INT64_C(86400000), expires);
+        sal_time_format(journal->expires_ms, expires);
         return json_pack("{s:s, s:o, s:s, s:b, s:s, s:s, s:b}", "state", sal_campaign_state_name(SAL_CAMPAIGN_ACTIVE),
                          "plan", sal_plan_json(journal->plan), "digest", digest, "drill", 0, "not_before", not_before,
                          "expires", expires, "kill_switch", 0);

@@ -18,8 +18,10 @@ enum sal_status sal_sim_journal_open(const char *path, struct sal_sim_journal **
 /* Writes out what is left and closes. NULL is allowed. Errors: SAL_E_IO, also of any write before. */
 enum sal_status sal_sim_journal_close(struct sal_sim_journal *journal, struct sal_err *reterr);
 
-/* The campaign whose events follow, version 1; borrowed until the journal is closed. */
-void sal_sim_journal_begin(struct sal_sim_journal *journal, const char *campaign, const struct sal_plan *plan);
+/* The campaign whose events follow, version 1; borrowed until the journal is closed. days: how long it is simulated at
+ * most; it expires a day after that. */
+void sal_sim_journal_begin(struct sal_sim_journal *journal, const char *campaign, const struct sal_plan *plan,
+                           int64_t days);
 
 struct sal_sim_offer {
         int64_t row, attempt;

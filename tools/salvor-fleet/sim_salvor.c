@@ -243,7 +243,7 @@ static enum sal_status salvor_begin(struct sal_sim *sim) {
         if (!salvor->tally || !salvor->slots || (sim->journal && !salvor->offer_rows))
                 return SAL_E_NOMEM;
         if (sim->journal)
-                sal_sim_journal_begin(sim->journal, sim->id, &sim->what->plan);
+                sal_sim_journal_begin(sim->journal, sim->id, &sim->what->plan, sim->what->days);
         change_state(sim, SAL_CAMPAIGN_ACTIVE);
         decide(sim, &(struct sal_decision){.verdict = "open",
                                            .by = "operator",
