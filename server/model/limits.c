@@ -59,6 +59,14 @@ static bool listed(const char *const *texts, size_t count, const char *text) {
         return bsearch(&text, texts, count, sizeof *texts, compare_texts) != NULL;
 }
 
+static enum sal_status check_unique(const struct sal_json_at *at, const char *const *sorted, size_t count,
+                                    struct sal_err *reterr) {
+        for (size_t i = 1; i < count; i++)
+                if (strcmp(sorted[i - 1], sorted[i]) == 0)
+                        return sal_json_fail(at, NULL, SAL_E_INVALID, reterr, "\"%.64s\" is listed twice", sorted[i]);
+        return SAL_OK;
+}
+
 static enum sal_status parse_opens(const struct sal_json_at *at, const struct sal_plan *plan, struct sal_limits *limits,
                                    struct sal_err *reterr) {
         struct sal_json_at opens = {0};
@@ -105,7 +113,7 @@ static enum sal_status parse_label(const struct sal_json_at *labels, const char 
                 label->values[label->count] = json_string_value(element.value);
         }
         qsort(label->values, label->count, sizeof *label->values, compare_texts);
-        return SAL_OK;
+        return check_unique(&values, label->values, label->count, reterr);
 }
 
 static enum sal_status parse_labels(const struct sal_json_at *only, struct sal_limits *limits, struct sal_err *reterr) {
@@ -149,7 +157,7 @@ static enum sal_status parse_machines(const struct sal_json_at *only, struct sal
         }
         limits->machine_count = count;
         qsort(limits->machines, count, sizeof *limits->machines, compare_texts);
-        return SAL_OK;
+        return check_unique(&machines, limits->machines, count, reterr);
 }
 
 static enum sal_status parse_only(const struct sal_json_at *at, struct sal_limits *limits, struct sal_err *reterr) {

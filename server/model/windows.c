@@ -52,6 +52,9 @@ static enum sal_status parse_days(const struct sal_json_at *window, unsigned *re
                 if (day < 0)
                         return sal_json_fail(&element, NULL, SAL_E_INVALID, reterr,
                                              "must be one of mon, tue, wed, thu, fri, sat and sun");
+                if (*ret & 1u << day)
+                        return sal_json_fail(&element, NULL, SAL_E_INVALID, reterr, "\"%s\" is listed twice",
+                                             day_names[day]);
                 *ret |= 1u << day;
         }
         return status;

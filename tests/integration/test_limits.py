@@ -402,6 +402,9 @@ def test_an_operator_cannot_advance_past_them(shared, refused):
     ({"windows": [{"from": "25:00", "to": "22:00"}]}, "/limits/windows/0/from"),
     ({"windows": [{"days": ["someday"], "from": "21:00", "to": "22:00"}]}, "/limits/windows/0/days/0"),
     ({"windows": [{"from": "21:00", "to": "22:00"}] * 33}, "/limits/windows"),
+    ({"only": {"machines": ["m-1", "m-2", "m-1"]}}, "/limits/only/machines"),
+    ({"only": {"labels": {"site": ["a", "b", "a"]}}}, "/limits/only/labels/site"),
+    ({"windows": [{"days": ["mon", "mon"], "from": "21:00", "to": "22:00"}]}, "/limits/windows/0/days/1"),
 ])
 def test_bad_limits_change_nothing(shared, refused, limits, pointer, request):
     limited = Limited(shared, rings=RINGS)

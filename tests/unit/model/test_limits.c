@@ -25,7 +25,7 @@ static void nothing_limits_nothing(void **state) {
 
 static const char ALL[] = "{\"in_flight_max\":50,\"opens\":{\"broad\":\"2026-11-23T06:00:00Z\"},"
                           "\"only\":{\"labels\":{\"site\":[\"berlin\",\"bonn\"],\"tier\":[\"\"]},"
-                          "\"machines\":[\"m-2\",\"m-1\",\"m-2\"]},"
+                          "\"machines\":[\"m-2\",\"m-1\"]},"
                           "\"windows\":[{\"days\":[\"mon\",\"sat\"],\"from\":\"22:00\",\"to\":\"04:00\"}]}";
 
 static void what_was_read_is_answered_and_shown(void **state) {
@@ -119,7 +119,7 @@ static void same_reach_is_about_machines_alone(void **state) {
         (void)state;
         sal_auto(sal_limits) struct sal_limits *one = limits_of("{\"only\":{\"machines\":[\"a\",\"b\"]}}");
         sal_auto(sal_limits) struct sal_limits *same =
-                limits_of("{\"only\":{\"machines\":[\"b\",\"a\",\"a\"]},\"in_flight_max\":1}");
+                limits_of("{\"only\":{\"machines\":[\"b\",\"a\"]},\"in_flight_max\":1}");
         sal_auto(sal_limits) struct sal_limits *other = limits_of("{\"only\":{\"machines\":[\"a\"]}}");
         sal_auto(sal_limits) struct sal_limits *none = limits_of("{\"in_flight_max\":1}");
         assert_true(sal_limits_same_reach(one, same));
@@ -165,6 +165,8 @@ static void bad_limits_say_where_and_which_bound(void **state) {
                 {ONLY("\"machines\":[]"), "/only/machines", "1 to 10000 elements"},
                 {ONLY("\"machines\":[\"m\",\".m\"]"), "/only/machines/1", "no leading dot"},
                 {ONLY("\"machines\":[7]"), "/only/machines/0", "a machine's id"},
+                {ONLY("\"labels\":{\"site\":[\"b\",\"a\",\"b\"]}"), "/only/labels/site", "\"b\" is listed twice"},
+                {ONLY("\"machines\":[\"m\",\"n\",\"m\"]"), "/only/machines", "\"m\" is listed twice"},
                 {"{\"windows\":{}}", "/windows", "must be an array"},
                 {"{\"windows\":[]}", "/windows", "1 to 32 elements"},
                 {"{\"windows\":[1]}", "/windows/0", "must be an object"},
@@ -184,6 +186,8 @@ static void bad_limits_say_where_and_which_bound(void **state) {
                 {WINDOW("\"days\":\"mon\",\"from\":\"01:00\",\"to\":\"02:00\""), "/windows/0/days", "must be an array"},
                 {WINDOW("\"days\":[\"mon\",\"Tue\"],\"from\":\"01:00\",\"to\":\"02:00\""), "/windows/0/days/1",
                  "must be one of mon"},
+                {WINDOW("\"days\":[\"mon\",\"sat\",\"mon\"],\"from\":\"01:00\",\"to\":\"02:00\""), "/windows/0/days/2",
+                 "\"mon\" is listed twice"},
         };
         for (size_t i = 0; i < SAL_ARRAY_LEN(cases); i++) {
                 struct sal_limits *limits = NULL;

@@ -9,10 +9,15 @@ static unsigned below(unsigned n) {
 }
 
 static void random_list(struct sal_buf *out, const char *const *names, unsigned count) {
-        unsigned take = 1 + below(count);
+        unsigned take = 1 + below((1u << count) - 1);
+        const char *separator = "";
         sal_buf_putc(out, '[');
-        for (unsigned i = 0; i < take; i++)
-                sal_buf_printf(out, "%s\"%s\"", i ? "," : "", names[below(count)]);
+        for (unsigned i = 0; i < count; i++) {
+                if (!(take & 1u << i))
+                        continue;
+                sal_buf_printf(out, "%s\"%s\"", separator, names[i]);
+                separator = ",";
+        }
         sal_buf_putc(out, ']');
 }
 
