@@ -81,7 +81,9 @@ static void random_poll(struct world *w) {
         if (told.status == SAL_E_UNAUTHENTICATED)
                 return;
         assert_ok(told.status);
-        if (answered)
+        /* Behind a full cap workers look no labels up: what these leave out, only the ledger tells. */
+        bool unlabelled = quick.reason == SAL_REASON_IN_FLIGHT_CAP && told.reason == SAL_REASON_RING_NOT_OPEN;
+        if (answered && !unlabelled)
                 assert_string_equal(sal_reason_name(quick.reason), sal_reason_name(told.reason));
         if (claimed)
                 assert_string_equal(sal_reason_name(told.reason), "offered");
