@@ -7,8 +7,8 @@
  * What a decision rests on that events do not show (served time, the known fleet) stands in the decision's `because`;
  * the replay checks that what is said there leads to the decision.
  *
- * Pure: no I/O, no clock. Thread: one at a time. Ownership: a replay owns everything it remembers (some 100 bytes per
- * counted offer).
+ * Pure: no I/O, no clock. Thread: one at a time. Ownership: a replay owns everything it remembers (some 110 bytes per
+ * offer).
  */
 #ifndef SAL_ROLLOUT_REPLAY_H
 #define SAL_ROLLOUT_REPLAY_H
