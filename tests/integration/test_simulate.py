@@ -127,7 +127,7 @@ def test_journal_of_more_days_than_a_month(tmp_path):
     events = [json.loads(line) for line in path.open()]
     start = next(event for event in events if event["type"] == "state")
     assert start["expires"] == "2026-04-02T00:00:00Z"
-    assert events[-1]["at"] > "2026-01-31" and events[-1]["verdict"] == "complete"
+    assert events[-1]["at"] > "2026-01-31" and events[-1]["decision"]["verdict"] == "complete"
     done = subprocess.run([CTL, "journal", "replay", str(path)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
