@@ -59,6 +59,7 @@ static const char outside_sentence[] = "At present an operator limits this fix t
 
 static const char old_boot_sentence[] = "A newer boot of this machine is known; this one gets nothing new.";
 static const char again_sentence[] = "The fix failed in this boot; restart for the next attempt.";
+static const char still_sentence[] = "The fix failed in this boot, and its rescue stands still at present.";
 
 static const char *window_sentence(int64_t opens_ms, char text[static SAL_ANSWER_SENTENCE_BYTES]) {
         char time[SAL_TIME_BYTES];
@@ -86,7 +87,7 @@ const char *sal_answer_sentence(const struct sal_answer *answer, const struct sa
                         return unlisted_sentence;
         }
         if (candidate && answer->reason == SAL_REASON_ATTEMPTS_EXHAUSTED && sal_candidate_retries(candidate))
-                return again_sentence;
+                return sal_campaign_runs(candidate->state) ? again_sentence : still_sentence;
         return answer->old_boot ? old_boot_sentence : sal_reason_sentence(answer->reason);
 }
 

@@ -104,6 +104,9 @@ static void a_boot_that_failed_is_told_of_the_next_attempt(void **state) {
                                                         .same_boot = true};
         assert_reason(scene, "attempts_exhausted");
         assert_string_equal(sentence_at(scene, NOON_MS), "The fix failed in this boot; restart for the next attempt.");
+        scene->candidate.state = SAL_CAMPAIGN_HALTED; /* a restart would bring nothing */
+        assert_string_equal(sentence_at(scene, NOON_MS),
+                            "The fix failed in this boot, and its rescue stands still at present.");
         scene->candidate.history.attempts++;
         assert_reason(scene, "attempts_exhausted");
         assert_string_equal(sentence_at(scene, NOON_MS), sal_reason_sentence(SAL_REASON_ATTEMPTS_EXHAUSTED));
