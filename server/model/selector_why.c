@@ -138,7 +138,7 @@ static void find(struct why *why, const struct selector_node *node) {
 static void keep(char ret[static SAL_SELECTOR_WHY_BYTES], const struct sal_buf *text) {
         int len = snprintf(ret, SAL_SELECTOR_WHY_BYTES, "%s", text->data ? text->data : "");
         if (len >= SAL_SELECTOR_WHY_BYTES)
-                strcpy(ret + SAL_SELECTOR_WHY_BYTES - sizeof "...", "...");
+                memcpy(ret + SAL_SELECTOR_WHY_BYTES - sizeof "...", "...", sizeof "...");
 }
 
 bool sal_selector_why(const struct sal_selector *selector, const struct sal_facts *facts,
