@@ -2,8 +2,6 @@
 #include "service/engine.h"
 #include "service/offer_list.h"
 
-#include "base/clock.h"
-
 /* A piece leaves the ledger to those who wait after PIECE_MS, however slow the disk is. */
 enum { PIECE = 512, PIECE_MS = 5 };
 
@@ -46,14 +44,15 @@ enum sal_status sal_live_recall_piece(struct sal_engine *engine, struct sal_tx *
         enum sal_status status =
                 sal_offer_each(tx, live->row.row, 0, SAL_OFFER_OFFERED, PIECE, sal_offer_list_add, &offered);
         status = sal_offer_list_status(&offered, status);
-        int64_t until_mono_ms = sal_clock_mono_ms() + PIECE_MS;
+        const struct sal_ledger *ledger = engine->service->ledger;
+        int64_t until_mono_ms = sal_ledger_mono_ms(ledger) + PIECE_MS;
         bool more = offered.count == PIECE;
         for (size_t i = 0; !status && i < offered.count; i++) {
                 if (offered.items[i].row > live->row.recall_row) {
                         more = false; /* made after a resume, as are all behind it */
                         break;
                 }
-                if (i && sal_clock_mono_ms() > until_mono_ms)
+                if (i && sal_ledger_mono_ms(ledger) > until_mono_ms)
                         return SAL_OK;
                 status = recall_one(engine, tx, &offered.items[i]);
         }
